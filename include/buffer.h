@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef COAPGW_BUFFER_H
+#define COAPGW_BUFFER_H
+
+/*
+ * buffer: bytes that grow up to a maximum given at birth. A failed append (maximum reached or no
+ * memory) leaves the contents as they were and marks the buffer as failed, so that a writer of
+ * many pieces may look once at the end.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct buffer {
+    char *data; /* owned; NUL follows the last byte whenever data is not NULL */
+    size_t length;
+    size_t capacity;
+    size_t maximum; /* bytes, the NUL not counted */
+    bool failed;
+};
+
+/* An empty buffer that never holds more than `maximum` bytes. Allocates nothing. */
+void buffer_init(struct buffer *buffer, size_t maximum);
+/* Frees the bytes and makes the buffer empty again, with the same maximum. */
+void buffer_clear(struct buffer *buffer);
+/* 0, or -1 when the maximum would be passed or memory is short. */
+int buffer_append(struct buffer *buffer, const void *bytes, size_t length);
+int buffer_append_text(struct buffer *buffer, const char *text);
+int buffer_append_char(struct buffer *buffer, char c);
+int buffer_printf(struct buffer *buffer, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* The contents as text; "" when empty. Borrowed until the next call on the buffer. */
+const char *buffer_text(const struct buffer *buffer);
+/* Hands the bytes over: the caller owns and frees them (NULL when empty); the buffer is empty. */
+char *buffer_take(struct buffer *buffer, size_t *length);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef COAPGW_CHANNEL_UDP_H
+#define COAPGW_CHANNEL_UDP_H
+
+/*
+ * channel_udp: one unconnected UDP socket per address family for all nodes. Datagrams are sent in
+ * batches at the end of the loop turn (sendmmsg) and read in batches (recvmmsg); ICMP errors come
+ * from the error queue with the datagram that caused them.
+ */
+
+#include <stdbool.h>
+
+#include "channel.h"
+
+struct channel_udp;
+struct log;
+struct loop;
+
+struct channel_udp_options {
+    struct loop *loop; /* borrowed for life */
+    struct log *log;
+    const struct endpoint_address *bind; /* or NULL: ephemeral ports on all addresses */
+};
+
+/* Opens the sockets (a family that the system lacks is left out). NULL, with a line in the log,
+ * when neither can be opened or `bind` cannot be bound. */
+struct channel_udp *channel_udp_new(const struct channel_udp_options *options);
+void channel_udp_free(struct channel_udp *channel);
+/* Where news goes; must be set before the loop runs. */
+void channel_udp_set_events(struct channel_udp *channel, const struct channel_events *events);
+struct channel channel_udp_channel(struct channel_udp *channel);
+/* Sends what is queued; a turn-end hook for the loop (always returns false). */
+bool channel_udp_flush(void *channel_udp);
+/* True when `address` is one of our own sockets: a target that would loop (SEC-08). */
+bool channel_udp_is_self(const struct channel_udp *channel, const struct endpoint_address *address);
+/* Datagrams that the kernel dropped because our buffer was full (SO_RXQ_OVFL), in all. */
+unsigned long channel_udp_dropped(const struct channel_udp *channel);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef COAPGW_FRESHNESS_H
+#define COAPGW_FRESHNESS_H
+
+/*
+ * freshness: Max-Age arithmetic (RFC 7252 5.10.5, 10.2.2).
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct http_reply;
+struct rest_message;
+
+enum { FRESHNESS_DEFAULT_S = 60 };
+
+/* Max-Age of a response in seconds, 60 when the option is absent; `*is_present` may be NULL. */
+uint32_t freshness_max_age(const struct rest_message *response, bool *is_present);
+/* Adds Cache-Control and Retry-After for a translated response of `status` (OPT-13, OPT-14,
+ * STATUS-28, 29, 33, 34): max-age for cacheable successes of GET and FETCH (`is_cacheable_method`),
+ * no-store for 429 and 503. 0 or -1. */
+int freshness_add_fields(const struct rest_message *response, unsigned status,
+                         bool is_cacheable_method, struct http_reply *reply);
+
+#endif

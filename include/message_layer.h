@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef COAPGW_MESSAGE_LAYER_H
+#define COAPGW_MESSAGE_LAYER_H
+
+/*
+ * message_layer: RFC 7252 4 over an unreliable channel: message IDs with EXCHANGE_LIFETIME,
+ * retransmission of confirmable messages with back-off, ACK and RST, detection of duplicates with
+ * the stored reply, NSTART with a queue for each endpoint. It knows nothing of tokens: it asks
+ * the layer above whether a response is welcome.
+ *
+ * Endpoints live here: made at first use, kept for EXCHANGE_LIFETIME after the last message so that
+ * no MID is used twice, then dropped.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <uthash.h>
+
+#include "channel.h"
+#include "pdu.h"
+#include "random_source.h"
+#include "settings.h"
+#include "timers.h"
+
+struct endpoint;
+struct log;
+struct message_layer;
+
+enum message_state {
+    MESSAGE_IDLE,     /* not given to the layer, or ended */
+    MESSAGE_QUEUED,   /* waits for an NSTART slot or a MID */
+    MESSAGE_UNACKED,  /* CON on its way, no ACK yet: holds a slot */
+    MESSAGE_ACKED,    /* empty ACK came; no slot */
+    MESSAGE_NON_SENT, /* NON on its way: holds a slot until message_end or its deadline */
+};
+
+/* An outgoing request message, embedded in whoever sends it; zeroed before first use. */
+struct message {
+    struct endpoint *endpoint;
+    enum message_state state;
+    bool is_confirmable;
+    uint16_t mid;      /* valid from UNACKED / NON_SENT on */
+    uint8_t *datagram; /* borrowed until the message is idle again; type and MID are filled in */
+    size_t length;
+    unsigned transmissions;
+    uint64_t first_sent_us;
+    const struct settings *settings; /* borrowed until idle */
+    /* private */
+    uint64_t timeout_us;
+    struct timer timer;
+    TAILQ_ENTRY(message) entry;
+    struct {
+        uint64_t endpoint_id;
+        uint64_t mid;
+    } key;
+    UT_hash_handle hh;
+};
+
+enum message_end {
+    MESSAGE_END_RESET,       /* RST from the peer */
+    MESSAGE_END_SPENT,       /* every transmission was made and MAX_TRANSMIT_WAIT passed */
+    MESSAGE_END_UNREACHABLE, /* vetted ICMP error, or our own system refuses the destination */
+};
+
+enum message_verdict {
+    MESSAGE_ACCEPT, /* a CON is acknowledged */
+    MESSAGE_REJECT, /* a CON or NON is reset, an ACK ignored */
+    MESSAGE_IGNORE, /* nothing is sent (a piggybacked response that matches no request) */
+};
+
+/* Told to the layer above. In `ended` and `acknowledged` the message may be freed or sent again. */
+struct message_events {
+    /* First transmission was handed to the channel. */
+    void (*sent)(void *handle, struct message *message);
+    /* Empty ACK: the request is on the node, the response comes separately. */
+    void (*acknowledged)(void *handle, struct message *message);
+    /* The message is idle; no further event for it. */
+    void (*ended)(void *handle, struct message *message, enum message_end end);
+    /* A response (class 2-5) in CON, NON or ACK, not a duplicate. For an ACK the layer above must
+     * compare pdu->mid with its message's. When it accepts it calls message_end() itself. */
+    enum message_verdict (*response)(void *handle, struct endpoint *endpoint,
+                                     const struct pdu *pdu);
+    /* An ICMP error that names one of our datagrams which is not outstanding any more, or none:
+     * only a hint (may be NULL). */
+    void (*hint)(void *handle, struct endpoint *endpoint, int error);
+    void *handle;
+};
+
+/* Counters of the layer; monotonic. */
+struct message_counters {
+    uint64_t retransmissions;
+    uint64_t duplicates;        /* CON or NON that came again */
+    uint64_t ignored_datagrams; /* not CoAP, or nothing that concerns us */
+    uint64_t format_errors;
+    uint64_t resets_sent;
+    uint64_t resets_received;
+    uint64_t unexpected_responses;
+};
+
+struct message_layer_options {
+    struct timers *timers;       /* borrowed for life, like all of these */
+    struct random_source random; /* MIDs and random factors */
+    struct channel channel;
+    struct log *log;
+    size_t maximum_endpoints;
+};
+
+/* NULL when memory is short. */
+struct message_layer *message_layer_new(const struct message_layer_options *options,
+                                        const struct message_events *events);
+/* Messages that are still in it become idle without an event. */
+void message_layer_free(struct message_layer *layer);
+/* Where the channel's news goes. */
+struct channel_events message_layer_channel_events(struct message_layer *layer);
+const struct message_counters *message_layer_counters(const struct message_layer *layer);
+
+/* The endpoint of that address, made when there is none; borrowed: valid while a message of the
+ * caller refers to it or the loop turn lasts. NULL when memory is short or there are too many. */
+struct endpoint *message_layer_endpoint(struct message_layer *layer,
+                                        const struct endpoint_address *address);
+const struct endpoint_address *endpoint_address_of(const struct endpoint *endpoint);
+/* A small number that never names another endpoint in the life of the process. */
+uint64_t endpoint_id(const struct endpoint *endpoint);
+size_t endpoint_queue_length(const struct endpoint *endpoint);
+
+/* Sends the message, at once or when a slot is free. Fields to fill before: endpoint, datagram,
+ * length, is_confirmable, settings. The state is QUEUED, UNACKED or NON_SENT afterwards. When the
+ * system refuses the destination, `ended` with UNREACHABLE follows in a later turn, never from
+ * inside this call. 0, or -1 when the endpoint's queue is full (settings->queue_per_node). */
+int message_send(struct message_layer *layer, struct message *message);
+/* Ends a message in any state without an event: its slot is free, the next in the queue goes out.
+ * Fine on an idle one. */
+void message_end(struct message_layer *layer, struct message *message);
+
+#endif

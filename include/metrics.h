@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef COAPGW_METRICS_H
+#define COAPGW_METRICS_H
+
+/*
+ * metrics: counters and histograms of the daemon and their text for Prometheus (format 0.0.4).
+ * Counting is an addition to an array: no look-up by name. The table is tables/metrics.h.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct buffer;
+struct metrics;
+
+/* METRIC_<name>: scalar counters and gauges of tables/metrics.h */
+enum metric {
+#define METRIC(id, name, type, help) METRIC_##id,
+#include "tables/metrics.h"
+#undef METRIC
+    METRICS_COUNT
+};
+
+struct metrics *metrics_new(void);
+void metrics_free(struct metrics *metrics);
+void metrics_add(struct metrics *metrics, enum metric metric, uint64_t amount);
+void metrics_set(struct metrics *metrics, enum metric metric, uint64_t value);
+/* coapgw_http_requests_total{method,code} and coapgw_http_request_duration_seconds. `method` is one
+ * bit of enum http_method. */
+void metrics_http_request(struct metrics *metrics, unsigned method, unsigned status,
+                          uint64_t elapsed_us);
+/* Appends everything but the nodes' metrics, process_* and build_info included. 0 or -1. */
+int metrics_write(const struct metrics *metrics, struct buffer *out);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef COAPGW_POLICY_H
+#define COAPGW_POLICY_H
+
+/*
+ * policy: one loaded generation of everything that a reload may change and that a request must see
+ * unchanged from its beginning to its end: mappings, access rules, media types, limits. Counted:
+ * the last exchange that began under it frees it.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mapping.h"
+#include "uri.h"
+
+struct access_table;
+struct mapping_table;
+struct media_table;
+
+struct policy {
+    unsigned references;
+    struct mapping_table *mappings; /* owned */
+    struct access_table *access;    /* owned */
+    struct media_table *media;      /* owned */
+    struct mapping_policy defaults; /* global settings, for HC targets and the forward proxy */
+    bool is_open;                   /* "auth": "none" */
+    bool forward_proxy;             /* absolute coap:// request targets are served */
+    bool takes_query;               /* "http.methods.query": "fetch" */
+    bool takes_coap_payload;
+    bool writes_access_log;
+    bool has_upstream_proxy; /* coap.upstream_proxy */
+    struct uri_authority upstream_proxy;
+    size_t maximum_body; /* bytes of an HTTP request body: min of http.limits.body, coap.max_body */
+    size_t outstanding;  /* coap.outstanding */
+    char *name;          /* http.name: owned; for Via */
+};
+
+/* With one reference and all members empty; NULL when memory is short. */
+struct policy *policy_new(void);
+struct policy *policy_reference(struct policy *policy);
+/* Frees the policy with the last reference. NULL is fine. */
+void policy_release(struct policy *policy);
+
+#endif

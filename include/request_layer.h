@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef COAPGW_REQUEST_LAYER_H
+#define COAPGW_REQUEST_LAYER_H
+
+/*
+ * request_layer: requests and responses (RFC 7252 5): a token table keyed by endpoint and token (8
+ * random bytes), piggybacked and separate responses, deadlines. A request is named by an id; asking
+ * for one that has gone is normal.
+ *
+ * Every request ends with exactly one final event, `response` or `failed`, unless it is cancelled.
+ * `overdue` may come once before the end: the deadline has passed, the waiting side should be
+ * answered (504), but the CoAP exchange runs on to MAX_TRANSMIT_WAIT and a late response is still
+ * delivered (CONG-11).
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "channel.h"
+#include "endpoint_address.h"
+#include "message_layer.h"
+#include "rest.h"
+#include "settings.h"
+
+struct request_layer;
+
+enum request_failure {
+    REQUEST_TIMED_OUT,    /* 504 */
+    REQUEST_RESET,        /* 502: RST */
+    REQUEST_UNREACHABLE,  /* 502: vetted ICMP error or no route */
+    REQUEST_BAD_RESPONSE, /* 502: unknown critical or unsafe option */
+};
+
+/* What is known of a request when an event is told; borrowed for the call. */
+struct request_report {
+    unsigned transmissions;
+    bool was_acknowledged;  /* an empty ACK came */
+    uint64_t elapsed_us;    /* since request_start */
+    uint64_t round_trip_us; /* from the first transmission; 0 unless a response came after just one
+                               transmission */
+    uint16_t bad_option;    /* REQUEST_BAD_RESPONSE: the option's number */
+};
+
+struct request_events {
+    /* `response` is borrowed for the call; rest_check_response has passed. */
+    void (*response)(void *handle, const struct rest_message *response,
+                     const struct request_report *report);
+    void (*failed)(void *handle, enum request_failure failure, const struct request_report *report);
+    void (*overdue)(void *handle, const struct request_report *report);
+};
+
+struct request_spec {
+    struct endpoint_address peer;
+    const struct rest_message *message;  /* copied into the datagram */
+    const struct settings *settings;     /* borrowed until the final event */
+    const struct request_events *events; /* borrowed until the final event */
+    void *handle;
+};
+
+enum request_refusal {
+    REQUEST_STARTED = 0,
+    REQUEST_QUEUE_FULL = -1, /* 503: the node's queue, or `maximum_requests` */
+    REQUEST_TOO_LONG = -2,   /* the message does not fit into a datagram: 413 or 414 */
+    REQUEST_NO_MEMORY = -3,  /* 503 */
+};
+
+struct request_layer_options {
+    struct message_layer_options message;
+    struct random_source token_random;
+    size_t maximum_requests; /* coap.outstanding */
+};
+
+/* Makes the layer and its message layer. NULL when memory is short. */
+struct request_layer *request_layer_new(const struct request_layer_options *options);
+/* Requests that are still in it are dropped without an event. */
+void request_layer_free(struct request_layer *layer);
+struct message_layer *request_layer_messages(struct request_layer *layer);
+/* Changed by a reload: counts for new requests. */
+void request_layer_set_maximum(struct request_layer *layer, size_t maximum_requests);
+
+/* Starts a request; events come later, never from inside this call. `*id` is never 0. */
+enum request_refusal request_start(struct request_layer *layer, const struct request_spec *spec,
+                                   uint64_t *id);
+/* Forgets a request: no event follows. A response that still comes is unexpected (reset). Unknown
+ * ids are fine. */
+void request_cancel(struct request_layer *layer, uint64_t id);
+size_t request_layer_outstanding(const struct request_layer *layer);
+/* Seconds after which a client may try again when the queue was full (1..60). */
+unsigned request_layer_retry_after(struct request_layer *layer,
+                                   const struct endpoint_address *peer);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef COAPGW_SETTINGS_H
+#define COAPGW_SETTINGS_H
+
+/*
+ * settings: how requests are sent to a node (coapgw.json "coap", and the "coap" member of a node or
+ * a mapping, which overrides it member by member).
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct document;
+struct document_place;
+
+struct settings {
+    uint32_t ack_timeout_ms;     /* RFC 7252 4.8; below 2000 only with unsafe_timing */
+    uint32_t ack_random_percent; /* ACK_RANDOM_FACTOR times 100, at least 100 */
+    uint32_t max_retransmit;
+    uint32_t nstart;            /* above 1 only with unsafe_timing */
+    uint32_t deadline_ms;       /* from the request until an ACK or a response, queue included */
+    uint32_t acked_deadline_ms; /* from an empty ACK until the response */
+    uint32_t queue_per_node;    /* requests waiting for an NSTART slot */
+    uint8_t hop_limit;          /* RFC 8768: 1 .. 255 */
+    bool is_non_confirmable;    /* "type": "non" */
+    bool has_unsafe_timing;
+};
+
+/* The defaults of the product. */
+void settings_init(struct settings *settings);
+
+/* Reads the members of one JSON object (the value at `place`, see document.h) over what `settings`
+ * holds: only members that stand there change. Errors go to the document's list. `scope` says which
+ * members are allowed. A member whose feature does not exist yet is an error that says so. */
+enum settings_scope {
+    SETTINGS_GLOBAL, /* coapgw.json: members that only make sense once are left to the caller */
+    SETTINGS_OVERRIDE,
+};
+void settings_read(struct settings *settings, struct document *document,
+                   const struct document_place *place, enum settings_scope scope);
+
+#endif
