@@ -1,2 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
 EXTRA_DIST += mappings/tables/options.h mappings/tables/problems.h mappings/tables/metrics.h
+
+# HTTP and CoAP terms: methods, codes, options, media types, errors
+libmappings_a_SOURCES += mappings/rest.c mappings/http_message.c mappings/method.c

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The CoAP options that the gateway knows: OPTION(id, number, "name", minimum length, maximum length,
- * repeatable, taken in responses). Included with OPTION defined; no guard on purpose. */
+ * repeatable, taken in responses). Included with OPTION defined; no guard on purpose.
+ * 128, 132, 136 and 140 are kept in responses because they make a location unusable (RFC 7252 5.10.7). */
 OPTION(IF_MATCH, 1, "If-Match", 0, 8, true, false)
 OPTION(URI_HOST, 3, "Uri-Host", 1, 255, false, false)
 OPTION(ETAG, 4, "ETag", 1, 8, false, true)
@@ -22,3 +23,7 @@ OPTION(SIZE2, 28, "Size2", 0, 4, false, true)
 OPTION(PROXY_URI, 35, "Proxy-Uri", 1, 1034, false, false)
 OPTION(PROXY_SCHEME, 39, "Proxy-Scheme", 1, 255, false, false)
 OPTION(SIZE1, 60, "Size1", 0, 4, false, true)
+OPTION(LOCATION_RESERVED_128, 128, "Location-Reserved-128", 0, 65535, true, true)
+OPTION(LOCATION_RESERVED_132, 132, "Location-Reserved-132", 0, 65535, true, true)
+OPTION(LOCATION_RESERVED_136, 136, "Location-Reserved-136", 0, 65535, true, true)
+OPTION(LOCATION_RESERVED_140, 140, "Location-Reserved-140", 0, 65535, true, true)
