@@ -23,6 +23,8 @@ void text_to_hex(const void *bytes, size_t length, char *out);
  * result would pass `maximum` bytes. */
 bool text_from_hex(const char *text, size_t length, uint8_t *out, size_t maximum,
                    size_t *out_length);
+/* The length in bytes of the UTF-8 sequence at the start (RFC 3629), or 0 when there is none. */
+size_t text_utf8_sequence(const void *bytes, size_t length);
 /* RFC 3629: no overlong forms, surrogates or values above U+10FFFF. NUL is valid here. */
 bool text_is_utf8(const void *bytes, size_t length);
 /* Appends the bytes with each offending byte replaced by U+FFFD. 0 or -1 as buffer_append. */

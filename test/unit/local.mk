@@ -1,2 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 EXTRA_DIST += test/unit/proves.h
+UNIT_LIBS = $(GATEWAY_LIBS) $(CHECK_LIBS)
+if HAVE_CHECK
+# base
+base_tests = test/unit/test_buffer test/unit/test_text test/unit/test_timers
+check_PROGRAMS += $(base_tests)
+TESTS += $(base_tests)
+test_unit_test_buffer_LDADD = $(UNIT_LIBS)
+test_unit_test_text_LDADD = $(UNIT_LIBS)
+test_unit_test_timers_LDADD = $(UNIT_LIBS)
+endif

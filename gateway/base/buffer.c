@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "buffer.h"
+
+/*
+ * buffer: bytes that grow by doubling, never beyond the maximum given at birth. It holds what a
+ * peer's input makes us collect (bodies, field lists, documents), so the limit sits where the
+ * memory is taken and not with each writer.
+ */
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FIRST_CAPACITY = 64 };
+
+void buffer_init(struct buffer *buffer, size_t maximum)
+{
+    /* one byte stays for the NUL, so that length + 1 cannot wrap */
+    *buffer = (struct buffer){.maximum = maximum < SIZE_MAX / 2 ? maximum : SIZE_MAX / 2};
+}
+
+void buffer_clear(struct buffer *buffer)
+{
+    free(buffer->data);
+    buffer_init(buffer, buffer->maximum);
+}
+
+/* Makes room for `more` bytes and the NUL. */
+static int buffer_reserve(struct buffer *buffer, size_t more)
+{
+    if (more > buffer->maximum - buffer->length) {
+        buffer->failed = true;
+        return -1;
+    }
+    size_t needed = buffer->length + more + 1;
+    if (needed <= buffer->capacity) {
+        return 0;
+    }
+    size_t capacity = buffer->capacity > 0 ? buffer->capacity : FIRST_CAPACITY;
+    while (capacity < needed) {
+        capacity *= 2;
+    }
+    if (capacity > buffer->maximum + 1) {
+        capacity = buffer->maximum + 1;
+    }
+    char *data = realloc(buffer->data, capacity);
+    if (data == NULL) {
+        buffer->failed = true;
+        return -1;
+    }
+    buffer->data = data;
+    buffer->capacity = capacity;
+    return 0;
+}
+
+int buffer_append(struct buffer *buffer, const void *bytes, size_t length)
+{
+    if (buffer_reserve(buffer, length) != 0) {
+        return -1;
+    }
+    if (length > 0) {
+        memcpy(buffer->data + buffer->length, bytes, length);
+    }
+    buffer->length += length;
+    buffer->data[buffer->length] = '\0';
+    return 0;
+}
+
+int buffer_append_text(struct buffer *buffer, const char *text)
+{
+    return buffer_append(buffer, text, strlen(text));
+}
+
+int buffer_append_char(struct buffer *buffer, char c)
+{
+    return buffer_append(buffer, &c, 1);
+}
+
+int buffer_printf(struct buffer *buffer, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    if (length < 0) {
+        buffer->failed = true;
+        return -1;
+    }
+    if (buffer_reserve(buffer, (size_t)length) != 0) {
+        return -1;
+    }
+    va_start(arguments, format);
+    vsnprintf(buffer->data + buffer->length, (size_t)length + 1, format, arguments);
+    va_end(arguments);
+    buffer->length += (size_t)length;
+    return 0;
+}
+
+const char *buffer_text(const struct buffer *buffer)
+{
+    return buffer->data != NULL ? buffer->data : "";
+}
+
+char *buffer_take(struct buffer *buffer, size_t *length)
+{
+    char *data = buffer->data;
+    if (length != NULL) {
+        *length = buffer->length;
+    }
+    buffer_init(buffer, buffer->maximum);
+    return data;
+}
