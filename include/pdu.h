@@ -7,6 +7,7 @@
  * for its option codec.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,14 +31,15 @@ enum pdu_outcome {
     PDU_FORMAT_ERROR, /* pdu->type and pdu->mid are set: a CON is reset, others are ignored */
 };
 
-/* Reads a datagram. Refused as format errors: token length 9-15, a marker without payload,
- * truncated options, option numbers above 65535 or 0 where libcoap would wrap, an empty message
- * with anything behind the header, an RST with a code, an ACK with a request code, an empty NON,
- * reserved code classes (1, 6, 7), more than REST_OPTIONS_MAX options. Options with a bad length
- * are kept: rest_check_response judges them. */
+/* Reads a datagram; allocates nothing. Refused as format errors: token length 9-15, a marker
+ * without payload, truncated options, option numbers above 65535 and the reserved number 0, an
+ * empty message with anything behind the header, an RST with a code, an ACK with a request code, an
+ * empty NON, reserved code classes (1, 6, 7), more than REST_OPTIONS_MAX options. Options with a
+ * bad length are kept: rest_check_response judges them. */
 enum pdu_outcome pdu_parse(struct pdu *pdu, const uint8_t *datagram, size_t length);
 
-/* Writes a message; returns its length, or 0 when it does not fit into `size`. */
+/* Writes a message whose options stand in ascending order (as rest.h keeps them); returns its
+ * length, or 0 when it does not fit into `size`. */
 size_t pdu_write(uint8_t *out, size_t size, enum pdu_type type, uint16_t mid, const uint8_t *token,
                  size_t token_length, const struct rest_message *message);
 /* Writes an empty message (ACK, RST or ping): always PDU_HEADER_SIZE bytes. */
@@ -46,7 +48,7 @@ void pdu_write_empty(uint8_t out[PDU_HEADER_SIZE], enum pdu_type type, uint16_t 
 void pdu_set_type_and_mid(uint8_t *datagram, enum pdu_type type, uint16_t mid);
 /* Reads MID and token of the beginning of a message of ours that the network gave back. False when
  * it is too short. */
-int pdu_peek(const uint8_t *datagram, size_t length, uint16_t *mid, uint8_t token[PDU_TOKEN_MAX],
-             size_t *token_length);
+bool pdu_peek(const uint8_t *datagram, size_t length, uint16_t *mid, uint8_t token[PDU_TOKEN_MAX],
+              size_t *token_length);
 
 #endif

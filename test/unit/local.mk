@@ -9,4 +9,10 @@ TESTS += $(base_tests)
 test_unit_test_buffer_LDADD = $(UNIT_LIBS)
 test_unit_test_text_LDADD = $(UNIT_LIBS)
 test_unit_test_timers_LDADD = $(UNIT_LIBS)
+
+# coap
+coap_tests = test/unit/test_pdu
+check_PROGRAMS += $(coap_tests)
+TESTS += $(coap_tests)
+test_unit_test_pdu_LDADD = $(UNIT_LIBS)
 endif
