@@ -10,6 +10,13 @@ test_unit_test_buffer_LDADD = $(UNIT_LIBS)
 test_unit_test_text_LDADD = $(UNIT_LIBS)
 test_unit_test_timers_LDADD = $(UNIT_LIBS)
 
+# loop
+loop_tests = test/unit/test_loop test/unit/test_helper_thread
+check_PROGRAMS += $(loop_tests)
+TESTS += $(loop_tests)
+test_unit_test_loop_LDADD = $(UNIT_LIBS)
+test_unit_test_helper_thread_LDADD = $(UNIT_LIBS)
+
 # coap
 coap_tests = test/unit/test_pdu
 check_PROGRAMS += $(coap_tests)
