@@ -2,4 +2,6 @@
 EXTRA_DIST += mappings/tables/options.h mappings/tables/problems.h mappings/tables/metrics.h
 
 # HTTP and CoAP terms: methods, codes, options, media types, errors
-libmappings_a_SOURCES += mappings/rest.c mappings/http_message.c mappings/method.c
+libmappings_a_SOURCES += mappings/rest.c mappings/http_message.c mappings/method.c \
+	mappings/status.c mappings/freshness.c mappings/fields.c
+EXTRA_DIST += mappings/tables/codes.h

@@ -22,4 +22,16 @@ coap_tests = test/unit/test_pdu
 check_PROGRAMS += $(coap_tests)
 TESTS += $(coap_tests)
 test_unit_test_pdu_LDADD = $(UNIT_LIBS)
+
+# HTTP and CoAP terms
+terms_tests = test/unit/test_rest test/unit/test_http_message test/unit/test_method \
+	test/unit/test_status test/unit/test_freshness test/unit/test_fields
+check_PROGRAMS += $(terms_tests)
+TESTS += $(terms_tests)
+test_unit_test_rest_LDADD = $(UNIT_LIBS)
+test_unit_test_http_message_LDADD = $(UNIT_LIBS)
+test_unit_test_method_LDADD = $(UNIT_LIBS)
+test_unit_test_status_LDADD = $(UNIT_LIBS)
+test_unit_test_freshness_LDADD = $(UNIT_LIBS)
+test_unit_test_fields_LDADD = $(UNIT_LIBS)
 endif

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "fields.h"
+
+#include <string.h>
+
+#include "http_message.h"
+#include "method.h"
+#include "rest.h"
+#include "text.h"
+
+/*
+ * fields: conditional requests, entity tags and locations between HTTP fields and CoAP options. A
+ * CoAP ETag is 1 to 8 arbitrary bytes, an HTTP tag is printable: hex is the reversible form, and
+ * the suffix "-<cf>" keeps the tags of two formats of one resource apart (OPT-05). Only the fields
+ * read here, in media_type and in the mapping itself can reach a node; all others are never looked
+ * at.
+ */
+
+enum { ETAG_LENGTH_MAX = 8 };
+
+/* One member of a list of entity tags. */
+struct tag {
+    bool is_any; /* "*" */
+    bool is_weak;
+    const char *text; /* opaque-tag with its quotes */
+    size_t length;
+};
+
+static const char *skip_blanks(const char *text)
+{
+    return text + strspn(text, " \t");
+}
+
+static bool is_etag_character(unsigned char c)
+{
+    return c == 0x21 || (c >= 0x23 && c != 0x7f);
+}
+
+/* Reads the next member of a list of tags (RFC 9110 8.8.3), empty members skipped. 1: a tag, 0: the
+ * end, -1: no list of tags. `*rest` moves behind what was read. */
+static int next_tag(const char **rest, struct tag *tag)
+{
+    const char *at = *rest + strspn(*rest, " \t,");
+    *tag = (struct tag){0};
+    if (*at == '\0')
+        return 0;
+    if (*at == '*') {
+        tag->is_any = true;
+        at++;
+    } else {
+        if (strncmp(at, "W/", 2) == 0) {
+            tag->is_weak = true;
+            at += 2;
+        }
+        if (*at != '"')
+            return -1;
+        tag->text = at++;
+        while (is_etag_character((unsigned char)*at))
+            at++;
+        if (*at != '"')
+            return -1;
+        at++;
+        tag->length = (size_t)(at - tag->text);
+    }
+    at = skip_blanks(at);
+    if (*at != ',' && *at != '\0')
+        return -1;
+    *rest = at;
+    return 1;
+}
+
+/* What a whole If-Match or If-None-Match says. */
+struct tag_list {
+    bool is_present;
+    bool is_any;
+    size_t tags;
+};
+
+/* Called for each tag; false stops the walk. */
+typedef bool tag_visitor(const struct tag *tag, void *visitor);
+
+/* Walks through every field of that name. False when the visitor stopped it, or the syntax is wrong
+ * (then `*is_bad`). */
+static bool walk_tags(const struct http_request *request, const char *name, struct tag_list *list,
+                      tag_visitor *visit, void *visitor, bool *is_bad)
+{
+    *list = (struct tag_list){0};
+    *is_bad = false;
+    for (size_t i = 0; i < request->field_count; i++) {
+        if (!text_equal_ignoring_case(request->fields[i].name, name))
+            continue;
+        list->is_present = true;
+        const char *rest = request->fields[i].value;
+        struct tag tag;
+        int found;
+        while ((found = next_tag(&rest, &tag)) > 0) {
+            list->is_any |= tag.is_any;
+            list->tags += !tag.is_any;
+            if (!tag.is_any && !visit(&tag, visitor))
+                return false;
+        }
+        *is_bad |= found < 0;
+    }
+    if (list->is_present && (list->tags == 0) == !list->is_any)
+        *is_bad = true; /* nothing at all, or "*" beside tags */
+    return !*is_bad;
+}
+
+struct if_match {
+    struct rest_request *out;
+    int accept;
+    size_t used;
+};
+
+static bool add_if_match(const struct tag *tag, void *visitor)
+{
+    struct if_match *match = visitor;
+    uint8_t etag[ETAG_LENGTH_MAX];
+    size_t length;
+    int format;
+    /* Weak tags never match in the strong comparison that If-Match needs (RFC 9110 13.1.1). */
+    if (tag->is_weak || !fields_read_etag(tag->text, tag->length, etag, &length, &format))
+        return true;
+    /* A request that asks for no format means the resource in whichever form. */
+    if (format >= 0 && match->accept >= 0 && format != match->accept)
+        return true;
+    match->used++;
+    return rest_request_add(match->out, REST_OPTION_IF_MATCH, etag, length) == 0;
+}
+
+static bool count_only(const struct tag *tag, void *visitor)
+{
+    (void)tag;
+    (void)visitor;
+    return true;
+}
+
+static enum fields_outcome map_if_match(const struct http_request *request, int accept,
+                                        struct rest_request *out)
+{
+    struct if_match match = {.out = out, .accept = accept};
+    struct tag_list list;
+    bool is_bad;
+    if (!walk_tags(request, "If-Match", &list, add_if_match, &match, &is_bad))
+        return is_bad ? FIELDS_BAD_SYNTAX : FIELDS_TOO_LONG;
+    if (!list.is_present)
+        return FIELDS_FINE;
+    if (list.is_any)
+        return rest_request_add(out, REST_OPTION_IF_MATCH, NULL, 0) == 0 ? FIELDS_FINE
+                                                                         : FIELDS_TOO_LONG;
+    return match.used > 0 ? FIELDS_FINE : FIELDS_PRECONDITION_FAILED;
+}
+
+static enum fields_outcome map_if_none_match(const struct http_request *request,
+                                             struct rest_request *out)
+{
+    /* In a GET it is a question about freshness, not a precondition of the node's: CoAP's
+     * If-None-Match would answer 4.12 where HTTP wants 304. */
+    if (method_is_safe(request->method))
+        return FIELDS_FINE;
+    struct tag_list list;
+    bool is_bad;
+    if (!walk_tags(request, "If-None-Match", &list, count_only, NULL, &is_bad))
+        return FIELDS_BAD_SYNTAX;
+    if (!list.is_present)
+        return FIELDS_FINE;
+    /* CoAP has no "unless it is this tag"; to drop the condition would risk a lost update. */
+    if (!list.is_any)
+        return FIELDS_NOT_MAPPABLE;
+    return rest_request_add(out, REST_OPTION_IF_NONE_MATCH, NULL, 0) == 0 ? FIELDS_FINE
+                                                                          : FIELDS_TOO_LONG;
+}
+
+enum fields_outcome fields_to_options(const struct http_request *request, int accept,
+                                      struct rest_request *out)
+{
+    enum fields_outcome outcome = map_if_match(request, accept, out);
+    return outcome == FIELDS_FINE ? map_if_none_match(request, out) : outcome;
+}
+
+int fields_add_etag(const struct rest_message *response, int accept, struct http_reply *reply)
+{
+    const struct rest_option *option = rest_find_option(response, REST_OPTION_ETAG);
+    if (!option || option->length == 0 || option->length > ETAG_LENGTH_MAX)
+        return 0;
+    char hex[2 * ETAG_LENGTH_MAX + 1];
+    text_to_hex(option->value, option->length, hex);
+    if (accept >= 0)
+        return http_reply_add(reply, "ETag", "\"%s-%d\"", hex, accept);
+    return http_reply_add(reply, "ETag", "\"%s\"", hex);
+}
+
+static bool is_lower_hex(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (text_hex_digit(text[i]) < 0 || text[i] != text_lower(text[i]))
+            return false;
+    }
+    return true;
+}
+
+bool fields_read_etag(const char *text, size_t length, uint8_t etag[8], size_t *etag_length,
+                      int *format)
+{
+    if (length < 2 || text[0] != '"' || text[length - 1] != '"')
+        return false;
+    const char *tag = text + 1;
+    size_t tag_length = length - 2;
+
+    *format = -1;
+    const char *dash = memchr(tag, '-', tag_length);
+    if (dash) {
+        const char *suffix = dash + 1;
+        size_t suffix_length = (size_t)(tag + tag_length - suffix);
+        uint64_t number;
+        if (!text_to_number(suffix, suffix_length, UINT16_MAX, &number) ||
+            (suffix[0] == '0' && suffix_length > 1))
+            return false;
+        *format = (int)number;
+        tag_length = (size_t)(dash - tag);
+    }
+    /* Tags are compared byte by byte, and this gateway never wrote upper-case ones. */
+    return tag_length > 0 && is_lower_hex(tag, tag_length) &&
+           text_from_hex(tag, tag_length, etag, ETAG_LENGTH_MAX, etag_length);
+}
+
+bool fields_option_from_client(uint16_t number, const char **field_name)
+{
+    switch (number) {
+    case REST_OPTION_IF_MATCH:
+        *field_name = "If-Match";
+        return true;
+    case REST_OPTION_IF_NONE_MATCH:
+        *field_name = "If-None-Match";
+        return true;
+    case REST_OPTION_CONTENT_FORMAT:
+        *field_name = "Content-Type";
+        return true;
+    case REST_OPTION_ACCEPT:
+        *field_name = "Accept";
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Location-* has a meaning in 2.01 alone (OPT-08). */
+static bool names_location(const struct rest_message *response)
+{
+    return response->code == REST_CODE(2, 1) &&
+           (rest_find_option(response, REST_OPTION_LOCATION_PATH) ||
+            rest_find_option(response, REST_OPTION_LOCATION_QUERY));
+}
+
+bool fields_has_reserved_location(const struct rest_message *response)
+{
+    static const uint16_t reserved[] = {
+        REST_OPTION_LOCATION_RESERVED_128, REST_OPTION_LOCATION_RESERVED_132,
+        REST_OPTION_LOCATION_RESERVED_136, REST_OPTION_LOCATION_RESERVED_140};
+    if (!names_location(response))
+        return false;
+    for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
+        if (rest_find_option(response, reserved[i]))
+            return true;
+    }
+    return false;
+}
+
+bool fields_has_location(const struct rest_message *response)
+{
+    return names_location(response) && !fields_has_reserved_location(response);
+}

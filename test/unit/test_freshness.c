@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "freshness.h"
+
+/* test_freshness: Max-Age as Cache-Control and Retry-After (RFC 7252 5.10.5, RFC 8516 4). */
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "http_message.h"
+#include "proves.h"
+#include "rest.h"
+
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+enum { ABSENT = -1 };
+
+struct freshness_case {
+    uint8_t code;
+    unsigned status;
+    bool is_cacheable_method;
+    int64_t max_age;
+    const char *cache_control;
+    const char *retry_after;
+};
+
+static void assert_field(const struct http_reply *reply, const char *name, const char *expected,
+                         size_t i)
+{
+    const char *value = http_reply_field(reply, name);
+    if (!expected)
+        ck_assert_msg(!value, "case %zu: %s: %s", i, name, value);
+    else
+        ck_assert_msg(value && strcmp(value, expected) == 0, "case %zu: %s: %s", i, name, value);
+}
+
+static void check(const struct freshness_case *cases, size_t count)
+{
+    static struct rest_request message;
+    static struct http_reply reply;
+    for (size_t i = 0; i < count; i++) {
+        rest_request_init(&message);
+        message.message.code = cases[i].code;
+        if (cases[i].max_age != ABSENT)
+            rest_request_add_uint(&message, REST_OPTION_MAX_AGE, (uint32_t)cases[i].max_age);
+        http_reply_init(&reply, 10);
+        ck_assert_int_eq(freshness_add_fields(&message.message, cases[i].status,
+                                              cases[i].is_cacheable_method, &reply),
+                         0);
+        assert_field(&reply, "Cache-Control", cases[i].cache_control, i);
+        assert_field(&reply, "Retry-After", cases[i].retry_after, i);
+        http_reply_clear(&reply);
+    }
+}
+
+START_TEST(content_is_fresh_for_max_age_or_a_minute)
+{
+    static const struct freshness_case cases[] = {
+        {REST_CODE(2, 5), 200, true, 10, "max-age=10", NULL},
+        {REST_CODE(2, 5), 200, true, ABSENT, "max-age=60", NULL},
+        {REST_CODE(2, 5), 200, true, 0, "max-age=0", NULL},
+    };
+    check(cases, LENGTH(cases));
+    proves("OPT-13");
+}
+END_TEST
+
+START_TEST(max_age_is_cut_at_two_to_the_31)
+{
+    static const struct freshness_case cases[] = {
+        {REST_CODE(2, 5), 200, true, 4294967295, "max-age=2147483648", NULL},
+        {REST_CODE(2, 5), 200, true, 2147483648, "max-age=2147483648", NULL},
+        {REST_CODE(2, 5), 200, true, 2147483647, "max-age=2147483647", NULL},
+        {REST_CODE(5, 3), 503, true, 4294967295, "no-store", "2147483648"},
+    };
+    check(cases, LENGTH(cases));
+    proves("OPT-14");
+}
+END_TEST
+
+START_TEST(too_many_requests_says_when_to_retry_and_is_not_stored)
+{
+    static const struct freshness_case cases[] = {
+        {REST_CODE(4, 29), 429, true, 12, "no-store", "12"},
+        {REST_CODE(4, 29), 429, true, ABSENT, "no-store", "60"},
+        {REST_CODE(4, 29), 429, false, ABSENT, "no-store", "60"},
+    };
+    check(cases, LENGTH(cases));
+    proves("STATUS-28");
+    proves("STATUS-29");
+}
+END_TEST
+
+START_TEST(service_unavailable_says_when_to_retry_only_if_the_node_did)
+{
+    static const struct freshness_case cases[] = {
+        {REST_CODE(5, 3), 503, true, 20, "no-store", "20"},
+        {REST_CODE(5, 3), 503, true, ABSENT, "no-store", NULL},
+    };
+    check(cases, LENGTH(cases));
+    proves("STATUS-33");
+    proves("STATUS-34");
+}
+END_TEST
+
+START_TEST(only_content_of_a_get_is_kept_and_errors_if_the_node_says_so)
+{
+    static const struct freshness_case cases[] = {
+        {REST_CODE(2, 5), 200, false, 10, NULL, NULL},
+        {REST_CODE(2, 1), 201, false, 10, NULL, NULL},
+        {REST_CODE(2, 4), 204, true, 10, "no-store", NULL},
+        {REST_CODE(2, 15), 200, true, 10, "no-store", NULL},
+        {REST_CODE(4, 4), 404, true, ABSENT, "no-store", NULL},
+        {REST_CODE(4, 4), 404, true, 30, "max-age=30", NULL},
+        {REST_CODE(4, 4), 404, false, 30, "no-store", NULL},
+    };
+    check(cases, LENGTH(cases));
+}
+END_TEST
+
+START_TEST(a_full_reply_is_reported)
+{
+    static struct rest_request message;
+    static struct http_reply reply;
+    rest_request_init(&message);
+    message.message.code = REST_CODE(2, 5);
+    http_reply_init(&reply, 10);
+    while (http_reply_add(&reply, "X", "y") == 0)
+        ;
+    ck_assert_int_eq(freshness_add_fields(&message.message, 200, true, &reply), -1);
+    ck_assert_int_eq(freshness_add_fields(&message.message, 429, true, &reply), -1);
+    http_reply_clear(&reply);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("freshness");
+    TCase *tcase = tcase_create("freshness");
+    tcase_add_test(tcase, content_is_fresh_for_max_age_or_a_minute);
+    tcase_add_test(tcase, max_age_is_cut_at_two_to_the_31);
+    tcase_add_test(tcase, too_many_requests_says_when_to_retry_and_is_not_stored);
+    tcase_add_test(tcase, service_unavailable_says_when_to_retry_only_if_the_node_did);
+    tcase_add_test(tcase, only_content_of_a_get_is_kept_and_errors_if_the_node_says_so);
+    tcase_add_test(tcase, a_full_reply_is_reported);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
