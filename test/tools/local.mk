@@ -3,3 +3,19 @@
 noinst_PROGRAMS += test/tools/demo-node
 test_tools_demo_node_SOURCES = test/tools/demo-node.c
 test_tools_demo_node_LDADD = $(LIBCOAP_LIBS)
+
+check_PROGRAMS += test/tools/scenario
+test_tools_scenario_SOURCES = test/tools/scenario.c test/tools/scenario.h \
+	test/tools/script.c test/tools/script.h \
+	test/tools/bytes.c test/tools/bytes.h test/tools/words.c test/tools/words.h \
+	test/tools/coap_message.c test/tools/coap_message.h \
+	test/tools/gateway_process.c test/tools/gateway_process.h \
+	test/tools/scripted_node.c test/tools/scripted_node.h \
+	test/tools/http_client.c test/tools/http_client.h \
+	test/tools/node_verbs.c test/tools/node_expect.c \
+	test/tools/http_verbs.c test/tools/response_verbs.c test/tools/gateway_verbs.c
+test_tools_scenario_LDADD =
+
+TEST_EXTENSIONS = .scn .peer
+SCN_LOG_COMPILER = $(top_builddir)/test/tools/scenario
+AM_SCN_LOG_FLAGS = -g $(top_builddir)/coapgw -d test/integration
