@@ -40,8 +40,13 @@ bool template_has(const struct template *template, enum template_variable variab
 bool template_match(const struct template *template, const char *text, size_t length,
                     struct template_span values[TEMPLATE_VARIABLES]);
 /* Appends the template with the variables filled in (as they are: reserved expansion of text that
- * is already escaped). 0 or -1. */
+ * is already escaped). In hp and p a delimiter of the template is percent-encoded, so that
+ * template_match gives the same options back. 0 or -1. */
 int template_expand(const struct template *template,
                     const struct template_span values[TEMPLATE_VARIABLES], struct buffer *out);
+/* The same without allocation, into `size` bytes at `out` (no NUL): -1 when they do not suffice. */
+int template_expand_into(const struct template *template,
+                         const struct template_span values[TEMPLATE_VARIABLES], char *out,
+                         size_t size, size_t *length);
 
 #endif

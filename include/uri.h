@@ -72,15 +72,18 @@ struct uri_parts {
 };
 int uri_parse(const char *text, size_t length, enum uri_scheme default_scheme,
               struct uri_parts *parts);
-/* Reads "host[:port]" alone (template variable hp). */
+/* Reads "host[:port]" alone (template variable hp). An IPv4-mapped IPv6 address becomes the IPv4
+ * address that it means. */
 int uri_parse_authority(const char *text, size_t length, enum uri_scheme scheme,
                         struct uri_authority *authority);
 enum uri_scheme uri_parse_scheme(const char *text, size_t length);
 
-/* Appends Uri-Path options: dot segments resolved first (RFC 3986 5.2.4), then split, then decoded
+/* These three return URI_OK or an enum uri_error; the request may then hold some of the options.
+ * Appends Uri-Path options: dot segments resolved first (RFC 3986 5.2.4), then split, then decoded
  * once; "" and "/" give none (URI-05, 06, 09, 10, 19, 22). */
 int uri_add_path(struct rest_request *request, const char *path, size_t length);
-/* Appends Uri-Query options: split at "&" only, "+" is kept (URI-07, 08, 34). */
+/* Appends Uri-Query options: split at "&" only, "+" is kept (URI-07, 08, 34). A query of length 0 is
+ * the one behind a "?" with nothing after it: one empty option. */
 int uri_add_query(struct rest_request *request, const char *query, size_t length);
 /* Appends Uri-Host when the host is a name (URI-11) and Uri-Port when `destination_port` differs
  * from the URI's (URI-12). */
@@ -88,14 +91,23 @@ int uri_add_authority(struct rest_request *request, const struct uri_authority *
                       uint16_t destination_port);
 
 /* Appends the options as "/a/b" (at least "/") resp. "x=1&y" with everything escaped that RFC 7252
- * 6.5 wants escaped, upper-case hex. `path_number` is Uri-Path or Location-Path. 0 or -1. */
+ * 6.5 wants escaped, upper-case hex. `path_number` is Uri-Path or Location-Path. 0; -1 when `out` is
+ * full or a segment is "." or ".." (RFC 7252 5.10.7 forbids them, a client would resolve them). */
 int uri_compose_path(struct buffer *out, const struct rest_message *message, uint16_t path_number);
 int uri_compose_query(struct buffer *out, const struct rest_message *message,
                       uint16_t query_number);
 /* Appends "coap://host[:port]", the port only when it is not the default. */
 int uri_compose_authority(struct buffer *out, const struct uri_authority *authority);
+/* Appends "host[:port]" as it stands inside a Hosting HTTP URI: the brackets of an IPv6 address
+ * percent-encoded (RFC 8075 5.3.2). 0 or -1. */
+int uri_compose_hosting_host(struct buffer *out, const struct uri_authority *authority);
+/* "coap" or "coaps". */
+const char *uri_scheme_text(enum uri_scheme scheme);
 /* Percent-decodes `length` bytes once; false when malformed, NUL, not UTF-8 or above `maximum`. */
 bool uri_decode(const char *text, size_t length, char *out, size_t maximum, size_t *out_length);
+
+/* True when a segment of a raw path is "." or "..", percent-encoded or not. */
+bool uri_has_dot_segment(const char *path, size_t length);
 
 /* Splits a raw HTTP request target in origin-form at the first "?" . */
 struct uri_request_target {

@@ -5,3 +5,7 @@ EXTRA_DIST += mappings/tables/options.h mappings/tables/problems.h mappings/tabl
 libmappings_a_SOURCES += mappings/rest.c mappings/http_message.c mappings/method.c \
 	mappings/status.c mappings/freshness.c mappings/fields.c
 EXTRA_DIST += mappings/tables/codes.h
+
+# URIs, templates, mappings and the documents they come from
+libmappings_a_SOURCES += mappings/uri.c mappings/uri_options.c mappings/template.c
+EXTRA_DIST += mappings/uri_private.h

@@ -34,4 +34,14 @@ test_unit_test_method_LDADD = $(UNIT_LIBS)
 test_unit_test_status_LDADD = $(UNIT_LIBS)
 test_unit_test_freshness_LDADD = $(UNIT_LIBS)
 test_unit_test_fields_LDADD = $(UNIT_LIBS)
+
+# URIs, templates, mappings
+mapping_tests = test/unit/test_uri test/unit/test_template
+check_PROGRAMS += $(mapping_tests)
+TESTS += $(mapping_tests)
+test_unit_test_uri_SOURCES = test/unit/test_uri.c test/unit/cases.c
+test_unit_test_uri_LDADD = $(UNIT_LIBS)
+test_unit_test_template_SOURCES = test/unit/test_template.c test/unit/cases.c
+test_unit_test_template_LDADD = $(UNIT_LIBS)
 endif
+EXTRA_DIST += test/unit/cases.h test/data/uri/targets test/data/template/templates
