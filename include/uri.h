@@ -82,8 +82,8 @@ enum uri_scheme uri_parse_scheme(const char *text, size_t length);
  * Appends Uri-Path options: dot segments resolved first (RFC 3986 5.2.4), then split, then decoded
  * once; "" and "/" give none (URI-05, 06, 09, 10, 19, 22). */
 int uri_add_path(struct rest_request *request, const char *path, size_t length);
-/* Appends Uri-Query options: split at "&" only, "+" is kept (URI-07, 08, 34). A query of length 0 is
- * the one behind a "?" with nothing after it: one empty option. */
+/* Appends Uri-Query options: split at "&" only, "+" is kept (URI-07, 08, 34). A query of length 0
+ * is the one behind a "?" with nothing after it: one empty option. */
 int uri_add_query(struct rest_request *request, const char *query, size_t length);
 /* Appends Uri-Host when the host is a name (URI-11) and Uri-Port when `destination_port` differs
  * from the URI's (URI-12). */
@@ -91,8 +91,9 @@ int uri_add_authority(struct rest_request *request, const struct uri_authority *
                       uint16_t destination_port);
 
 /* Appends the options as "/a/b" (at least "/") resp. "x=1&y" with everything escaped that RFC 7252
- * 6.5 wants escaped, upper-case hex. `path_number` is Uri-Path or Location-Path. 0; -1 when `out` is
- * full or a segment is "." or ".." (RFC 7252 5.10.7 forbids them, a client would resolve them). */
+ * 6.5 wants escaped, upper-case hex. `path_number` is Uri-Path or Location-Path. 0; -1 when `out`
+ * is full or a segment is "." or ".." (RFC 7252 5.10.7 forbids them, a client would resolve them).
+ */
 int uri_compose_path(struct buffer *out, const struct rest_message *message, uint16_t path_number);
 int uri_compose_query(struct buffer *out, const struct rest_message *message,
                       uint16_t query_number);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Programs that the tests and the demo use; nothing here is part of the gateway.
+EXTRA_DIST += test/tools/README.md
 noinst_PROGRAMS += test/tools/demo-node
 test_tools_demo_node_SOURCES = test/tools/demo-node.c
 test_tools_demo_node_LDADD = $(LIBCOAP_LIBS)
@@ -16,6 +17,7 @@ test_tools_scenario_SOURCES = test/tools/scenario.c test/tools/scenario.h \
 	test/tools/http_verbs.c test/tools/response_verbs.c test/tools/gateway_verbs.c
 test_tools_scenario_LDADD =
 
-TEST_EXTENSIONS = .scn .peer
+TEST_EXTENSIONS = .scn .sh
+SH_LOG_COMPILER = $(SHELL)
 SCN_LOG_COMPILER = $(top_builddir)/test/tools/scenario
 AM_SCN_LOG_FLAGS = -g $(top_builddir)/coapgw -d test/integration
