@@ -30,11 +30,13 @@ enum {
 
 struct media_table *media_table_new(void);
 void media_table_free(struct media_table *table);
-/* Reads the object "formats": {"65001": "application/x-my", "65002": {"type": .., "coding": ..}}.
- */
+/* Reads "formats": {"65001": "application/x-my", "65002": {"type": .., "coding": ..}}, or a list of
+ * {"cf": 65001, "type": .., "coding": ..}. A number that is there already gets the new meaning. */
 void media_table_load(struct media_table *table, struct document *document,
                       const struct document_place *place);
-/* {"text/html": 0, "image/" : 42, ...}; NULL with errors noted. The caller owns it. */
+/* {"text/html": 0, "image/": 42, "application/X+json": 50, ...} with "*" for X: patterns as in RFC
+ * 8075 6.3, the most specific one that matches counts; "image/" is "image/" and anything. NULL with
+ * errors noted. The caller owns it. */
 struct media_loose *media_loose_load(struct document *document, const struct document_place *place);
 void media_loose_free(struct media_loose *loose);
 
@@ -52,10 +54,17 @@ enum media_outcome {
     MEDIA_BAD_CODING, /* 415 with Accept-Encoding (MEDIA-02) */
     MEDIA_BAD_SYNTAX, /* 400 */
 };
-/* Content-Type and Content-Encoding of a request to a Content-Format. */
+/* Content-Type and Content-Encoding of a request to a Content-Format. While `request->body` is NULL
+ * the head alone is judged: a type that is right only for text in UTF-8 counts as found, and the
+ * caller asks again with the body (MEDIA-16). */
 enum media_outcome media_from_request(const struct media_table *table,
                                       const struct http_request *request,
                                       const struct media_options *options, uint16_t *format);
+
+/* Adds Accept-Encoding for a 415 after MEDIA_BAD_CODING: the codings that have a Content-Format
+ * with the type of this request, "deflate, zstd", or "identity". 0 or -1. */
+int media_add_accept_encoding(const struct media_table *table, const struct http_request *request,
+                              struct http_reply *reply);
 
 /* Content-Format of a response to fields: adds Content-Type and, where it has one,
  * Content-Encoding; an unknown number gives application/coap-payload;cf=N (MEDIA-09). 0 or -1. */
@@ -68,7 +77,8 @@ enum { MEDIA_CANDIDATES_MAX = 3 }; /* MEDIA-07 */
 struct media_choice {
     size_t count; /* 0: the request goes out without Accept */
     uint16_t formats[MEDIA_CANDIDATES_MAX];
-    bool refused;           /* 406 at once: only application/coap-payload (MEDIA-11) */
+    bool refused; /* 406 at once: nothing but application/coap-payload, not to be had (MEDIA-11) */
+    bool falls_back_to_any; /* the client takes anything else too: after the last 4.06, without */
     bool depends_on_coding; /* Accept-Encoding had a part in it: Vary */
 };
 void media_choose(const struct media_table *table, const struct http_request *request,

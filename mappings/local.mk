@@ -3,8 +3,11 @@ EXTRA_DIST += mappings/tables/options.h mappings/tables/problems.h mappings/tabl
 
 # HTTP and CoAP terms: methods, codes, options, media types, errors
 libmappings_a_SOURCES += mappings/rest.c mappings/http_message.c mappings/method.c \
-	mappings/status.c mappings/freshness.c mappings/fields.c
-EXTRA_DIST += mappings/tables/codes.h
+	mappings/status.c mappings/freshness.c mappings/fields.c \
+	mappings/media_syntax.c mappings/media_table.c mappings/media_type.c mappings/media_accept.c \
+	mappings/media_loose.c mappings/media_load.c
+EXTRA_DIST += mappings/tables/codes.h mappings/tables/content_formats.h \
+	mappings/media_syntax.h mappings/media_table.h
 
 # URIs, templates, mappings and the documents they come from
 libmappings_a_SOURCES += mappings/uri.c mappings/uri_options.c mappings/template.c

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 EXTRA_DIST += test/unit/proves.h
+EXTRA_DIST += test/data/media_type/content.txt test/data/media_type/accept.txt
 UNIT_LIBS = $(GATEWAY_LIBS) $(CHECK_LIBS)
 if HAVE_CHECK
 # base
@@ -25,7 +26,8 @@ test_unit_test_pdu_LDADD = $(UNIT_LIBS)
 
 # HTTP and CoAP terms
 terms_tests = test/unit/test_rest test/unit/test_http_message test/unit/test_method \
-	test/unit/test_status test/unit/test_freshness test/unit/test_fields
+	test/unit/test_status test/unit/test_freshness test/unit/test_fields \
+	test/unit/test_media_type
 check_PROGRAMS += $(terms_tests)
 TESTS += $(terms_tests)
 test_unit_test_rest_LDADD = $(UNIT_LIBS)
@@ -34,6 +36,7 @@ test_unit_test_method_LDADD = $(UNIT_LIBS)
 test_unit_test_status_LDADD = $(UNIT_LIBS)
 test_unit_test_freshness_LDADD = $(UNIT_LIBS)
 test_unit_test_fields_LDADD = $(UNIT_LIBS)
+test_unit_test_media_type_LDADD = $(UNIT_LIBS)
 
 # URIs, templates, mappings
 mapping_tests = test/unit/test_uri test/unit/test_template
