@@ -5,6 +5,6 @@ EXTRA_DIST += include/access.h include/buffer.h include/channel.h include/channe
 	include/http_server.h include/link_format.h include/log.h include/loop.h include/mapping.h \
 	include/media_type.h include/message_layer.h include/method.h include/metrics.h include/node.h \
 	include/pdu.h include/policy.h include/problem.h include/random_source.h \
-	include/request_layer.h include/resolver.h include/resource.h include/rest.h \
-	include/settings.h include/status.h include/template.h include/text.h include/timers.h \
-	include/uri.h
+	include/request_layer.h include/resolver.h include/resolver_thread.h \
+	include/resource.h include/rest.h include/secure_random.h include/settings.h \
+	include/status.h include/template.h include/text.h include/timers.h include/uri.h

@@ -4,12 +4,23 @@ EXTRA_DIST += test/data/media_type/content.txt test/data/media_type/accept.txt
 UNIT_LIBS = $(GATEWAY_LIBS) $(CHECK_LIBS)
 if HAVE_CHECK
 # base
-base_tests = test/unit/test_buffer test/unit/test_text test/unit/test_timers
+base_tests = test/unit/test_buffer test/unit/test_endpoint_address test/unit/test_log \
+	test/unit/test_random_source test/unit/test_text test/unit/test_timers
 check_PROGRAMS += $(base_tests)
 TESTS += $(base_tests)
+test_unit_test_endpoint_address_LDADD = $(UNIT_LIBS)
+test_unit_test_log_LDADD = $(UNIT_LIBS)
+test_unit_test_random_source_LDADD = $(UNIT_LIBS)
 test_unit_test_buffer_LDADD = $(UNIT_LIBS)
 test_unit_test_text_LDADD = $(UNIT_LIBS)
 test_unit_test_timers_LDADD = $(UNIT_LIBS)
+
+# net
+net_tests = test/unit/test_channel_udp test/unit/test_resolver_thread
+check_PROGRAMS += $(net_tests)
+TESTS += $(net_tests)
+test_unit_test_channel_udp_LDADD = $(UNIT_LIBS)
+test_unit_test_resolver_thread_LDADD = $(UNIT_LIBS)
 
 # loop
 loop_tests = test/unit/test_loop test/unit/test_helper_thread
