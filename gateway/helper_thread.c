@@ -119,7 +119,8 @@ struct helper_thread *helper_thread_new(struct loop *loop)
     if (helper == NULL) {
         return NULL;
     }
-    helper->jobs = helper->results = (struct helper_pipe){.read_fd = -1, .write_fd = -1};
+    helper->jobs = (struct helper_pipe){.read_fd = -1, .write_fd = -1};
+    helper->results = (struct helper_pipe){.read_fd = -1, .write_fd = -1};
     atomic_init(&helper->is_stopping, false);
     if (pipe_open(&helper->jobs) == 0 && pipe_open(&helper->results) == 0 &&
         fcntl(helper->results.read_fd, F_SETFL, O_NONBLOCK) == 0) {

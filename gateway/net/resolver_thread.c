@@ -17,6 +17,13 @@
 #include <sys/socket.h>
 
 #define HASH_NONFATAL_OOM 1
+/* ids count up from 1 and no peer chooses them: spreading them is enough */
+#define HASH_FUNCTION(key, length, hash)                                                           \
+    do {                                                                                           \
+        uint64_t id_;                                                                              \
+        memcpy(&id_, (key), (length));                                                             \
+        (hash) = (unsigned)((id_ * UINT64_C(0x9E3779B97F4A7C15)) >> 32);                           \
+    } while (0)
 #include <uthash.h>
 
 #include "helper_thread.h"

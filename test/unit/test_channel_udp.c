@@ -253,6 +253,7 @@ START_TEST(a_closed_port_gives_the_whole_datagram_back)
     close(probe);
     static const char datagram[] = "a datagram that is quite a bit longer than eight octets";
     send_text(&node, datagram);
+    loop_turn(loop, 0);
     turn_until(&news.refused, 1);
     ck_assert_uint_eq(news.local, 0);
     ck_assert_int_eq(news.error, ECONNREFUSED);
