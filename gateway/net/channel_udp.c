@@ -274,24 +274,28 @@ static bool send_queue(struct udp_socket *udp)
     return true;
 }
 
-/* Tells of the refusals among the datagrams from `first` up to the next to send. Callbacks may
- * send: that fills the other queue. */
-static void tell_refusals(struct udp_socket *udp, size_t first)
+/* Tells of the refusals among the datagrams from `first` up to the next to send; true when there
+ * was one. Callbacks may send: that fills the other queue. */
+static bool tell_refusals(struct udp_socket *udp, size_t first)
 {
     const struct datagram_queue *queue = &udp->sending;
+    bool has_told = false;
     for (size_t i = first; i < queue->next; i++) {
         const struct datagram *datagram = &queue->datagrams[i];
         if (datagram->error != 0) {
             tell_undeliverable(udp->channel, &datagram->to, datagram_queue_bytes(queue, datagram),
                                datagram->length, datagram->error, 1);
+            has_told = true;
         }
     }
+    return has_told;
 }
 
-static void flush_socket(struct udp_socket *udp)
+/* True when it told of a refusal. */
+static bool flush_socket(struct udp_socket *udp)
 {
     if (udp->fd < 0 || udp->is_waiting) {
-        return;
+        return false;
     }
     if (udp->sending.count == 0) {
         struct datagram_queue empty = udp->sending;
@@ -299,14 +303,15 @@ static void flush_socket(struct udp_socket *udp)
         udp->filling = empty;
     }
     if (udp->sending.count == 0) {
-        return;
+        return false;
     }
     size_t first = udp->sending.next;
     bool is_sent = send_queue(udp);
-    tell_refusals(udp, first);
+    bool has_told = tell_refusals(udp, first);
     if (is_sent) {
         datagram_queue_reset(&udp->sending);
     }
+    return has_told;
 }
 
 /* What is left goes on as soon as the socket is writable. What callbacks of the flush queued waits
@@ -321,13 +326,14 @@ static void wait_for_room(struct udp_socket *udp)
 bool channel_udp_flush(void *channel_udp)
 {
     struct channel_udp *channel = channel_udp;
+    bool has_told = false;
     for (unsigned i = 0; i < FAMILIES; i++) {
-        flush_socket(&channel->sockets[i]);
+        has_told |= flush_socket(&channel->sockets[i]);
     }
     for (unsigned i = 0; i < FAMILIES; i++) {
         wait_for_room(&channel->sockets[i]);
     }
-    return false;
+    return has_told;
 }
 
 static enum channel_result channel_udp_send(void *handle, const struct endpoint_address *to,

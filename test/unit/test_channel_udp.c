@@ -334,7 +334,8 @@ START_TEST(a_local_refusal_is_told_in_the_flush_and_the_others_go_on)
     send_text(&forbidden, "no broadcast");
     send_text(&node, "two");
     ck_assert_uint_eq(news.local, 0);
-    channel_udp_flush(udp);
+    ck_assert(channel_udp_flush(udp));
+    ck_assert(!channel_udp_flush(udp)); /* told once */
     ck_assert_uint_eq(news.local, 1);
     ck_assert_uint_eq(news.refused, 0);
     ck_assert_int_ne(news.error, 0);
