@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
 SOURCE_CHECKS = scripts/check-layers scripts/check-source scripts/check-format scripts/check-scripts
 TESTS += $(SOURCE_CHECKS)
-EXTRA_DIST += $(SOURCE_CHECKS) scripts/conformance scripts/check .ci/run
+EXTRA_DIST += $(SOURCE_CHECKS) scripts/conformance scripts/check scripts/demo \
+	scripts/install-dependencies .ci/run

@@ -4,6 +4,12 @@ SCENARIOS =
 TESTS += $(SCENARIOS)
 EXTRA_DIST += $(SCENARIOS)
 
+# Real CoAP servers; one that is not installed is skipped.
+PEERS = test/integration/peer-demo-node.sh test/integration/peer-libcoap-notls.sh \
+	test/integration/peer-libcoap-openssl.sh test/integration/peer-node-coap.sh
+EXTRA_DIST += $(PEERS) test/integration/peers.sh test/integration/libcoap-server.sh \
+	test/integration/node-coap-server.js
+
 # It reads the logs of all other tests, so it runs behind them.
 TESTS += test/integration/conformance.sh
 EXTRA_DIST += test/integration/conformance.sh doc/conformance test/data/conformance.tsv \

@@ -263,6 +263,17 @@ static void fill_log(struct demo_node *node)
     }
 }
 
+/* libcoap binds with SO_REUSEADDR, which lets two servers share a UDP port without a word; a plain
+ * socket finds out. */
+static int is_taken(const coap_address_t *local)
+{
+    int probe = socket(local->addr.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int taken = probe >= 0 && bind(probe, &local->addr.sa, local->size) < 0 && errno == EADDRINUSE;
+    if (probe >= 0)
+        close(probe);
+    return taken;
+}
+
 /* The ready line carries the port that the kernel gave. */
 static int listen_on(struct demo_node *node, const char *address, unsigned long port)
 {
@@ -280,10 +291,11 @@ static int listen_on(struct demo_node *node, const char *address, unsigned long 
         fprintf(stderr, "demo-node: %s is no IP address\n", address);
         return EXIT_FAILURE;
     }
-    coap_endpoint_t *endpoint = coap_new_endpoint(node->context, &local, COAP_PROTO_UDP);
+    coap_endpoint_t *endpoint =
+        is_taken(&local) ? NULL : coap_new_endpoint(node->context, &local, COAP_PROTO_UDP);
     if (endpoint == NULL) {
-        fprintf(stderr, "demo-node: cannot listen on UDP %s port %lu: is it taken?\n", address,
-                port);
+        fprintf(stderr, "demo-node: cannot listen on UDP port %lu of %s: is it taken?\n", port,
+                address);
         return EXIT_FAILURE;
     }
     const char *name = coap_endpoint_str(endpoint); /* "127.0.0.1:5683 UDP" */
