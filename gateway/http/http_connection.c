@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "http_connection.h"
+
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "http_daemon.h"
+#include "http_server_parts.h"
+#include "metrics.h"
+
+/*
+ * http_connection: the life of a connection around its requests. libmicrohttpd counts only silence,
+ * so a client that sends one octet now and then could stay for ever; the deadline kept here does
+ * not move with octets. There is no call to end a connection of libmicrohttpd: it is shut down for
+ * reading, libmicrohttpd sees the end of input and gives it up.
+ *
+ * Each request moves the deadline several times, so a timer that is armed too early is left alone
+ * and looks at the deadline when it fires.
+ */
+
+static void on_deadline(void *handle)
+{
+    struct http_connection *connection = handle;
+    struct timers *timers = connection->server->timers;
+    uint64_t now_us = timers_now_us(timers);
+    if (connection->deadline_us == TIMERS_NEVER)
+        return;
+    if (now_us < connection->deadline_us) {
+        timers_arm(timers, &connection->timer, connection->deadline_us - now_us);
+        return;
+    }
+    connection->deadline_us = TIMERS_NEVER;
+    switch (connection->call.state) {
+    case HTTP_CALL_NONE:
+        shutdown(connection->fd, SHUT_RD);
+        break;
+    case HTTP_CALL_HEAD:
+    case HTTP_CALL_BODY:
+        http_call_expire(&connection->call);
+        break;
+    case HTTP_CALL_PARKED:
+        http_call_watch_client(&connection->call);
+        break;
+    case HTTP_CALL_DOOMED:
+        shutdown(connection->fd, SHUT_RDWR);
+        break;
+    case HTTP_CALL_READY:
+    case HTTP_CALL_REPLYING:
+        break;
+    }
+}
+
+static void count_connections(struct http_server *server)
+{
+    struct metrics *metrics = core_metrics(server->core);
+    if (metrics != NULL)
+        metrics_set(metrics, METRIC_HTTP_CONNECTIONS, server->connection_count);
+}
+
+struct http_connection *http_connection_new(struct http_server *server, struct http_daemon *daemon,
+                                            int fd, const struct endpoint_address *peer)
+{
+    struct http_connection *connection = calloc(1, sizeof(*connection));
+    if (connection == NULL)
+        return NULL;
+    connection->server = server;
+    connection->daemon = daemon;
+    connection->fd = fd;
+    connection->peer = *peer;
+    endpoint_address_format(peer, connection->client);
+    timer_init(&connection->timer, on_deadline, connection);
+    connection->deadline_us = TIMERS_NEVER;
+    http_call_init(&connection->call, connection);
+
+    connection->next = server->connections;
+    if (connection->next != NULL)
+        connection->next->previous = connection;
+    server->connections = connection;
+    server->connection_count++;
+    daemon->connection_count++;
+    count_connections(server);
+    return connection;
+}
+
+void http_connection_free(struct http_connection *connection)
+{
+    struct http_server *server = connection->server;
+    timers_disarm(server->timers, &connection->timer);
+    if (connection->next != NULL)
+        connection->next->previous = connection->previous;
+    if (connection->previous != NULL)
+        connection->previous->next = connection->next;
+    else
+        server->connections = connection->next;
+    server->connection_count--;
+    connection->daemon->connection_count--;
+    free(connection);
+    count_connections(server);
+    http_server_connection_ended(server);
+}
+
+int http_connection_descriptor(const struct http_connection *connection)
+{
+    return connection->fd;
+}
+
+void http_connection_started(struct http_connection *connection, struct MHD_Connection *library)
+{
+    connection->library = library;
+    http_connection_rest(connection);
+}
+
+void http_connection_closed(struct http_connection *connection)
+{
+    http_call_end(&connection->call);
+    http_connection_free(connection);
+}
+
+void http_connection_set_deadline(struct http_connection *connection, uint64_t delay_us)
+{
+    struct timers *timers = connection->server->timers;
+    uint64_t now_us = timers_now_us(timers);
+    if (delay_us >= TIMERS_NEVER - now_us) {
+        connection->deadline_us = TIMERS_NEVER;
+        return;
+    }
+    connection->deadline_us = now_us + delay_us;
+    if (!connection->timer.is_armed || connection->timer.deadline_us > connection->deadline_us)
+        timers_arm(timers, &connection->timer, delay_us);
+}
+
+void http_connection_rest(struct http_connection *connection)
+{
+    const struct http_limits *limits = &connection->server->limits;
+    if (limits->idle_timeout_ms == 0 || limits->request_timeout_ms == 0) {
+        http_connection_set_deadline(connection, TIMERS_NEVER);
+        return;
+    }
+    /* libmicrohttpd ends it after the idle time without an octet; with octets it may last until a
+     * request that began at the last moment has had its time. */
+    uint64_t delay_ms = (uint64_t)limits->idle_timeout_ms + limits->request_timeout_ms;
+    http_connection_set_deadline(connection, delay_ms * 1000);
+}
+
+void http_connection_drain(struct http_connection *connection)
+{
+    if (connection->call.state == HTTP_CALL_NONE)
+        shutdown(connection->fd, SHUT_RD);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef COAPGW_HTTP_SERVER_PARTS_H
+#define COAPGW_HTTP_SERVER_PARTS_H
+
+/*
+ * http_server_parts: what the files of http/ share about the server.
+ */
+
+#include "http_server.h"
+
+#include "log.h"
+#include "timers.h"
+
+struct http_connection;
+struct http_daemon;
+struct http_listener;
+
+struct http_server {
+    struct loop *loop;
+    struct timers *timers;
+    struct log *log;
+    struct core *core;
+    struct random_source random;
+    struct http_limits limits;
+    struct http_listener *listeners;     /* owned */
+    struct http_daemon *daemons;         /* owned; the first one gets new connections */
+    struct http_connection *connections; /* owned; the newest first */
+    size_t connection_count;
+    struct timer accept_again;    /* accepting rests until then: descriptors have run out */
+    bool has_told_of_descriptors; /* the log has been told, once until accepting works again */
+    bool is_draining;
+    bool is_stopping;
+    uint32_t id_prefix; /* of request ids: random, 24 bits */
+    uint32_t id_counter;
+    struct log_limit refused_limit;
+    struct log_limit library_limit;
+};
+
+/* A connection has ended: counts, and lets accepting go on when it rested. */
+void http_server_connection_ended(struct http_server *server);
+
+#endif
