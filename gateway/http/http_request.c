@@ -101,12 +101,12 @@ int http_request_head_read(struct http_request_head *head, struct MHD_Connection
         .head = head, .maximum = sizes.fields, .header_size = header_size(connection)};
     MHD_get_connection_values_n(connection, MHD_HEADER_KIND, collect_field, &collector);
     head->octets = collector.octets + method_size + target_size + strlen(version) + 2;
-    /* the empty line ends the head */
-    head->is_as_sent = !collector.has_gap && head->octets + 2 == collector.header_size;
+    size_t came = collector.header_size - 2; /* but for the empty line that ends the head */
+    head->is_as_sent = !collector.has_gap && head->octets == came;
     if (MHD_VERSION >= 0x01000000)
         head->is_as_sent = true;
-    if (head->octets < collector.header_size)
-        head->octets = collector.header_size;
+    if (collector.header_size > 2 && head->octets < came)
+        head->octets = came;
     return 0;
 }
 

@@ -57,5 +57,15 @@ test_unit_test_uri_SOURCES = test/unit/test_uri.c test/unit/cases.c
 test_unit_test_uri_LDADD = $(UNIT_LIBS)
 test_unit_test_template_SOURCES = test/unit/test_template.c test/unit/cases.c
 test_unit_test_template_LDADD = $(UNIT_LIBS)
+
+# http
+http_tests = test/unit/test_http_guard test/unit/test_http_framing test/unit/test_http_server
+http_fixture = test/unit/http_fixture.c test/unit/http_fixture.h
+check_PROGRAMS += $(http_tests)
+TESTS += $(http_tests)
+test_unit_test_http_guard_LDADD = $(UNIT_LIBS)
+test_unit_test_http_framing_SOURCES = test/unit/test_http_framing.c $(http_fixture)
+test_unit_test_http_framing_LDADD = $(UNIT_LIBS)
+test_unit_test_http_server_SOURCES = test/unit/test_http_server.c $(http_fixture)
+test_unit_test_http_server_LDADD = $(UNIT_LIBS)
 endif
-EXTRA_DIST += test/unit/cases.h test/data/uri/targets test/data/template/templates
