@@ -25,7 +25,7 @@ struct channel {
     void *handle;
 };
 
-/* What a channel tells the core. */
+/* What a channel tells the core; never from inside `send`. */
 struct channel_events {
     /* A datagram came. `datagram` is borrowed for the call. */
     void (*received)(void *handle, const struct endpoint_address *from, const uint8_t *datagram,

@@ -5,18 +5,20 @@
 /*
  * message_layer: RFC 7252 4 over an unreliable channel: message IDs with EXCHANGE_LIFETIME,
  * retransmission of confirmable messages with back-off, ACK and RST, detection of duplicates with
- * the stored reply, NSTART with a queue for each endpoint. It knows nothing of tokens: it asks
- * the layer above whether a response is welcome.
+ * the stored reply, NSTART with a queue for each endpoint. It knows nothing of tokens but to vet
+ * ICMP errors: it asks the layer above whether a response is welcome.
  *
  * Endpoints live here: made at first use, kept for EXCHANGE_LIFETIME after the last message so that
  * no MID is used twice, then dropped.
+ *
+ * Events come from the channel's news and from timers only, never from inside message_send,
+ * message_end or message_release.
  */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
-#include <uthash.h>
 
 #include "channel.h"
 #include "pdu.h"
@@ -33,7 +35,7 @@ enum message_state {
     MESSAGE_QUEUED,   /* waits for an NSTART slot or a MID */
     MESSAGE_UNACKED,  /* CON on its way, no ACK yet: holds a slot */
     MESSAGE_ACKED,    /* empty ACK came; no slot */
-    MESSAGE_NON_SENT, /* NON on its way: holds a slot until message_end or its deadline */
+    MESSAGE_NON_SENT, /* NON on its way: holds a slot until message_end or message_release */
 };
 
 /* An outgoing request message, embedded in whoever sends it; zeroed before first use. */
@@ -48,42 +50,39 @@ struct message {
     uint64_t first_sent_us;
     const struct settings *settings; /* borrowed until idle */
     /* private */
-    uint64_t timeout_us;
+    struct message_layer *layer;
+    uint64_t timeout_us; /* the first one */
+    bool holds_slot;
+    bool is_refused; /* by our own system: told when the timer fires */
     struct timer timer;
     TAILQ_ENTRY(message) entry;
-    struct {
-        uint64_t endpoint_id;
-        uint64_t mid;
-    } key;
-    UT_hash_handle hh;
 };
 
 enum message_end {
     MESSAGE_END_RESET,       /* RST from the peer */
-    MESSAGE_END_SPENT,       /* every transmission was made and MAX_TRANSMIT_WAIT passed */
+    MESSAGE_END_SPENT,       /* every transmission was made and the last timeout passed */
     MESSAGE_END_UNREACHABLE, /* vetted ICMP error, or our own system refuses the destination */
 };
 
 enum message_verdict {
     MESSAGE_ACCEPT, /* a CON is acknowledged */
-    MESSAGE_REJECT, /* a CON or NON is reset, an ACK ignored */
-    MESSAGE_IGNORE, /* nothing is sent (a piggybacked response that matches no request) */
+    MESSAGE_REJECT, /* a CON is reset, a NON too unless many were; an ACK is ignored */
+    MESSAGE_IGNORE, /* nothing is sent */
 };
 
-/* Told to the layer above. In `ended` and `acknowledged` the message may be freed or sent again. */
+/* Told to the layer above. In `ended`, `acknowledged` and `response` any message may be ended,
+ * freed or sent. */
 struct message_events {
-    /* First transmission was handed to the channel. */
-    void (*sent)(void *handle, struct message *message);
     /* Empty ACK: the request is on the node, the response comes separately. */
     void (*acknowledged)(void *handle, struct message *message);
     /* The message is idle; no further event for it. */
     void (*ended)(void *handle, struct message *message, enum message_end end);
     /* A response (class 2-5) in CON, NON or ACK, not a duplicate. For an ACK the layer above must
-     * compare pdu->mid with its message's. When it accepts it calls message_end() itself. */
-    enum message_verdict (*response)(void *handle, struct endpoint *endpoint,
-                                     const struct pdu *pdu);
-    /* An ICMP error that names one of our datagrams which is not outstanding any more, or none:
-     * only a hint (may be NULL). */
+     * compare pdu->mid with its message's. When it accepts it calls message_end() itself. `pdu` is
+     * lent for the call and may be changed. */
+    enum message_verdict (*response)(void *handle, struct endpoint *endpoint, struct pdu *pdu);
+    /* An ICMP error that names none of our datagrams on their way to that endpoint: only a hint
+     * (may be NULL). */
     void (*hint)(void *handle, struct endpoint *endpoint, int error);
     void *handle;
 };
@@ -110,20 +109,27 @@ struct message_layer_options {
 /* NULL when memory is short. */
 struct message_layer *message_layer_new(const struct message_layer_options *options,
                                         const struct message_events *events);
-/* Messages that are still in it become idle without an event. */
+/* Messages that are still in it become idle without an event. NULL is fine. */
 void message_layer_free(struct message_layer *layer);
 /* Where the channel's news goes. */
 struct channel_events message_layer_channel_events(struct message_layer *layer);
 const struct message_counters *message_layer_counters(const struct message_layer *layer);
 
 /* The endpoint of that address, made when there is none; borrowed: valid while a message of the
- * caller refers to it or the loop turn lasts. NULL when memory is short or there are too many. */
+ * caller that is not idle refers to it or the loop turn lasts. NULL when memory is short or there
+ * are too many. */
 struct endpoint *message_layer_endpoint(struct message_layer *layer,
                                         const struct endpoint_address *address);
+/* As message_layer_endpoint, but NULL when there is none. */
+struct endpoint *message_layer_find_endpoint(struct message_layer *layer,
+                                             const struct endpoint_address *address);
+size_t message_layer_endpoint_count(const struct message_layer *layer);
 const struct endpoint_address *endpoint_address_of(const struct endpoint *endpoint);
 /* A small number that never names another endpoint in the life of the process. */
 uint64_t endpoint_id(const struct endpoint *endpoint);
 size_t endpoint_queue_length(const struct endpoint *endpoint);
+/* How long a message that were sent now would wait in the queue, judged by the recent ones. */
+uint64_t endpoint_queue_delay_us(const struct endpoint *endpoint);
 
 /* Sends the message, at once or when a slot is free. Fields to fill before: endpoint, datagram,
  * length, is_confirmable, settings. The state is QUEUED, UNACKED or NON_SENT afterwards. When the
@@ -133,5 +139,14 @@ int message_send(struct message_layer *layer, struct message *message);
 /* Ends a message in any state without an event: its slot is free, the next in the queue goes out.
  * Fine on an idle one. */
 void message_end(struct message_layer *layer, struct message *message);
+/* No response to this NON is expected any more: its slot is free for the next (RFC 7252 4.7), while
+ * an RST or an ICMP error still ends it. */
+void message_release(struct message_layer *layer, struct message *message);
+
+/* Times that follow from the settings (RFC 7252 4.8.2), in microseconds. */
+uint64_t message_transmit_span_us(const struct settings *settings);
+uint64_t message_transmit_wait_us(const struct settings *settings);
+/* At least the 247 s of the protocol's default parameters, which NULL stands for. */
+uint64_t message_exchange_lifetime_us(const struct settings *settings);
 
 #endif

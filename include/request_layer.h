@@ -38,10 +38,12 @@ struct request_report {
     bool was_acknowledged;  /* an empty ACK came */
     uint64_t elapsed_us;    /* since request_start */
     uint64_t round_trip_us; /* from the first transmission; 0 unless a response came after just one
-                               transmission */
+                               transmission (else nobody knows which it answers) */
     uint16_t bad_option;    /* REQUEST_BAD_RESPONSE: the option's number */
 };
 
+/* In an event any request may be started or cancelled; the id of the one that ends is unknown
+ * already. */
 struct request_events {
     /* `response` is borrowed for the call; rest_check_response has passed. */
     void (*response)(void *handle, const struct rest_message *response,
@@ -62,7 +64,7 @@ enum request_refusal {
     REQUEST_STARTED = 0,
     REQUEST_QUEUE_FULL = -1, /* 503: the node's queue, or `maximum_requests` */
     REQUEST_TOO_LONG = -2,   /* the message does not fit into a datagram: 413 or 414 */
-    REQUEST_NO_MEMORY = -3,  /* 503 */
+    REQUEST_NO_MEMORY = -3,  /* 503; also when there are `maximum_endpoints` */
 };
 
 struct request_layer_options {
@@ -73,11 +75,17 @@ struct request_layer_options {
 
 /* Makes the layer and its message layer. NULL when memory is short. */
 struct request_layer *request_layer_new(const struct request_layer_options *options);
-/* Requests that are still in it are dropped without an event. */
+/* Requests that are still in it are dropped without an event. NULL is fine. */
 void request_layer_free(struct request_layer *layer);
 struct message_layer *request_layer_messages(struct request_layer *layer);
 /* Changed by a reload: counts for new requests. */
 void request_layer_set_maximum(struct request_layer *layer, size_t maximum_requests);
+/* Who is told of an ICMP error that names no outstanding request (see message_events.hint): the
+ * peer may be in trouble, or somebody off the path says so. NULL: nobody, as at birth. */
+void request_layer_set_hint(struct request_layer *layer,
+                            void (*hint)(void *handle, const struct endpoint_address *peer,
+                                         int error),
+                            void *handle);
 
 /* Starts a request; events come later, never from inside this call. `*id` is never 0. */
 enum request_refusal request_start(struct request_layer *layer, const struct request_spec *spec,

@@ -30,10 +30,16 @@ test_unit_test_loop_LDADD = $(UNIT_LIBS)
 test_unit_test_helper_thread_LDADD = $(UNIT_LIBS)
 
 # coap
-coap_tests = test/unit/test_pdu
+coap_tests = test/unit/test_pdu test/unit/test_message_layer test/unit/test_endpoint
 check_PROGRAMS += $(coap_tests)
 TESTS += $(coap_tests)
 test_unit_test_pdu_LDADD = $(UNIT_LIBS)
+message_fixture = test/unit/message_fixture.c test/unit/message_fixture.h test/unit/fakes.c \
+	test/unit/fakes.h
+test_unit_test_message_layer_SOURCES = test/unit/test_message_layer.c $(message_fixture)
+test_unit_test_endpoint_SOURCES = test/unit/test_endpoint.c $(message_fixture)
+test_unit_test_endpoint_LDADD = $(UNIT_LIBS)
+test_unit_test_message_layer_LDADD = $(UNIT_LIBS)
 
 # HTTP and CoAP terms
 terms_tests = test/unit/test_rest test/unit/test_http_message test/unit/test_method \

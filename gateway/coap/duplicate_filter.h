@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef COAPGW_DUPLICATE_FILTER_H
+#define COAPGW_DUPLICATE_FILTER_H
+
+/*
+ * duplicate_filter: the messages that came from one endpoint within EXCHANGE_LIFETIME and what was
+ * answered to each, so that a copy gets the same reply and is not processed again (RFC 7252 4.5).
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct pdu;
+
+/* More are forgotten, the oldest first: 22 messages per second over the 45 s in which a peer may
+ * repeat one. */
+enum { DUPLICATE_FILTER_MAX = 1024 };
+
+enum duplicate_reply {
+    DUPLICATE_REPLY_NONE,
+    DUPLICATE_REPLY_ACK,
+    DUPLICATE_REPLY_RST,
+};
+
+struct duplicate_entry;
+
+struct duplicate_filter {
+    struct duplicate_entry *entries; /* owned; a ring of `capacity`, a power of 2 */
+    uint16_t *buckets;               /* in the block of `entries` */
+    uint16_t capacity;
+    uint16_t count;
+    uint16_t oldest;
+};
+
+void duplicate_filter_init(struct duplicate_filter *filter);
+void duplicate_filter_clear(struct duplicate_filter *filter);
+/* True when `pdu` is a copy of a message that is remembered; `*reply` is what was answered. A
+ * message of the same MID with another token is no copy: a node that rebooted counts from the
+ * beginning again. */
+bool duplicate_filter_find(const struct duplicate_filter *filter, const struct pdu *pdu,
+                           uint64_t now_us, enum duplicate_reply *reply);
+/* Remembers a message. When memory is short the oldest is forgotten, or this one. */
+void duplicate_filter_add(struct duplicate_filter *filter, const struct pdu *pdu,
+                          enum duplicate_reply reply, uint64_t now_us, uint64_t lifetime_us);
+
+#endif

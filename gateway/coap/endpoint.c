@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "endpoint.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * endpoint: the peers of the message layer. Peers choose their addresses, so the table's hash is
+ * keyed. Each endpoint has one timer that is armed once and moved only when it fires: an endpoint
+ * in use costs no heap operation per message, and when all have gone nothing wakes the daemon.
+ */
+
+enum { SLOT_TIME_WEIGHT = 8 };
+
+void endpoint_table_init(struct endpoint_table *table, struct timers *timers,
+                         const struct random_source *random, size_t maximum,
+                         void (*mids_ready)(void *endpoint))
+{
+    *table = (struct endpoint_table){
+        .timers = timers, .random = *random, .maximum = maximum, .mids_ready = mids_ready};
+    random_bytes(random, &table->hash, sizeof table->hash);
+}
+
+static void forget_messages(struct endpoint *endpoint, struct message_list *list)
+{
+    struct message *message;
+    while ((message = TAILQ_FIRST(list)) != NULL) {
+        TAILQ_REMOVE(list, message, entry);
+        timers_disarm(endpoint->table->timers, &message->timer);
+        message->state = MESSAGE_IDLE;
+        message->holds_slot = false;
+    }
+}
+
+static void endpoint_free(struct endpoint *endpoint)
+{
+    struct endpoint_table *table = endpoint->table;
+
+    HASH_DEL(table->endpoints, endpoint);
+    timers_disarm(table->timers, &endpoint->expiry);
+    timers_disarm(table->timers, &endpoint->mid_wait);
+    duplicate_filter_clear(&endpoint->duplicates);
+    free(endpoint);
+}
+
+void endpoint_table_clear(struct endpoint_table *table)
+{
+    struct endpoint *endpoint;
+    while ((endpoint = table->endpoints) != NULL) {
+        forget_messages(endpoint, &endpoint->queue);
+        forget_messages(endpoint, &endpoint->in_flight);
+        forget_messages(endpoint, &endpoint->acked);
+        endpoint_free(endpoint);
+    }
+}
+
+/* Drops the endpoint when nothing refers to it and no MID of it, ours or the peer's, may still be
+ * on its way; otherwise looks again later. */
+static void expiry_fired(void *handle)
+{
+    struct endpoint *endpoint = handle;
+    struct timers *timers = endpoint->table->timers;
+    bool is_used = !TAILQ_EMPTY(&endpoint->queue) || !TAILQ_EMPTY(&endpoint->in_flight) ||
+                   !TAILQ_EMPTY(&endpoint->acked);
+
+    if (is_used)
+        endpoint_keep(endpoint, message_exchange_lifetime_us(NULL));
+    if (endpoint->expires_us > timers_now_us(timers))
+        timers_arm(timers, &endpoint->expiry, endpoint->expires_us - timers_now_us(timers));
+    else
+        endpoint_free(endpoint);
+}
+
+struct endpoint *endpoint_table_find(struct endpoint_table *table,
+                                     const struct endpoint_address *address)
+{
+    struct endpoint *endpoint;
+    uint32_t hash = keyed_hash(&table->hash, address, sizeof *address);
+
+    HASH_FIND_BYHASHVALUE(hh, table->endpoints, address, sizeof *address, hash, endpoint);
+    return endpoint;
+}
+
+struct endpoint *endpoint_table_add(struct endpoint_table *table,
+                                    const struct endpoint_address *address)
+{
+    if (HASH_COUNT(table->endpoints) >= table->maximum)
+        return NULL;
+    struct endpoint *endpoint = calloc(1, sizeof *endpoint);
+    if (endpoint == NULL)
+        return NULL;
+
+    endpoint->address = *address;
+    endpoint->table = table;
+    uint32_t hash = keyed_hash(&table->hash, address, sizeof *address);
+    HASH_ADD_BYHASHVALUE(hh, table->endpoints, address, sizeof *address, hash, endpoint);
+    if (endpoint->hh.tbl == NULL) {
+        free(endpoint);
+        return NULL;
+    }
+    endpoint->id = ++table->last_id;
+    endpoint->nstart = 1;
+    TAILQ_INIT(&endpoint->queue);
+    TAILQ_INIT(&endpoint->in_flight);
+    TAILQ_INIT(&endpoint->acked);
+    mid_allocator_init(&endpoint->mids, (uint16_t)random_below(&table->random, 65536));
+    duplicate_filter_init(&endpoint->duplicates);
+    timer_init(&endpoint->expiry, expiry_fired, endpoint);
+    timer_init(&endpoint->mid_wait, table->mids_ready, endpoint);
+    endpoint_keep(endpoint, message_exchange_lifetime_us(NULL));
+    timers_arm(table->timers, &endpoint->expiry, message_exchange_lifetime_us(NULL));
+    return endpoint;
+}
+
+void endpoint_keep(struct endpoint *endpoint, uint64_t lifetime_us)
+{
+    uint64_t until_us = timers_now_us(endpoint->table->timers) + lifetime_us;
+    if (until_us > endpoint->expires_us)
+        endpoint->expires_us = until_us;
+}
+
+const struct endpoint_address *endpoint_address_of(const struct endpoint *endpoint)
+{
+    return &endpoint->address;
+}
+
+uint64_t endpoint_id(const struct endpoint *endpoint)
+{
+    return endpoint->id;
+}
+
+size_t endpoint_queue_length(const struct endpoint *endpoint)
+{
+    return endpoint->queue_length;
+}
+
+uint64_t endpoint_queue_delay_us(const struct endpoint *endpoint)
+{
+    return endpoint->slot_time_us * (endpoint->queue_length + 1) / endpoint->nstart;
+}
+
+void endpoint_enqueue(struct endpoint *endpoint, struct message *message)
+{
+    TAILQ_INSERT_TAIL(&endpoint->queue, message, entry);
+    endpoint->queue_length++;
+    message->state = MESSAGE_QUEUED;
+}
+
+void endpoint_dequeue(struct endpoint *endpoint, struct message *message)
+{
+    TAILQ_REMOVE(&endpoint->queue, message, entry);
+    endpoint->queue_length--;
+    message->state = MESSAGE_IDLE;
+}
+
+struct message *endpoint_next(const struct endpoint *endpoint)
+{
+    struct message *message = TAILQ_FIRST(&endpoint->queue);
+    if (message == NULL || endpoint->slots_used >= message->settings->nstart)
+        return NULL;
+    return message;
+}
+
+/* As many as NSTART, and the answers come mostly in order: a walk finds it sooner than a table. */
+struct message *endpoint_find_in_flight(const struct endpoint *endpoint, uint16_t mid)
+{
+    struct message *message;
+    TAILQ_FOREACH(message, &endpoint->in_flight, entry)
+    {
+        if (message->mid == mid)
+            return message;
+    }
+    return NULL;
+}
+
+void endpoint_take_slot(struct endpoint *endpoint, struct message *message)
+{
+    endpoint->slots_used++;
+    endpoint->nstart = message->settings->nstart;
+    message->holds_slot = true;
+}
+
+void endpoint_free_slot(struct endpoint *endpoint, struct message *message)
+{
+    if (!message->holds_slot)
+        return;
+    message->holds_slot = false;
+    endpoint->slots_used--;
+    uint64_t held_us = timers_now_us(endpoint->table->timers) - message->first_sent_us;
+    endpoint->slot_time_us =
+        endpoint->slot_time_us == 0
+            ? held_us
+            : (endpoint->slot_time_us * (SLOT_TIME_WEIGHT - 1) + held_us) / SLOT_TIME_WEIGHT;
+}

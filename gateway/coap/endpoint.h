@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef COAPGW_ENDPOINT_H
+#define COAPGW_ENDPOINT_H
+
+/*
+ * endpoint: what the message layer keeps of each peer: its MIDs, the copies it may send, its slots
+ * (NSTART) and the messages that wait for one. The table finds an endpoint by its address and drops
+ * it once it has been idle for EXCHANGE_LIFETIME.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "duplicate_filter.h"
+#include "endpoint_address.h"
+#include "keyed_hash.h"
+#include "message_layer.h"
+#include "mid_allocator.h"
+
+/* Without memory for the table an endpoint is refused and the daemon stays. */
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+TAILQ_HEAD(message_list, message);
+
+struct endpoint {
+    uint64_t id;
+    struct endpoint_address address;
+    struct endpoint_table *table;
+    struct message_list queue;     /* QUEUED */
+    struct message_list in_flight; /* UNACKED and NON_SENT: what an RST or an ICMP error may name */
+    struct message_list acked;     /* ACKED */
+    size_t queue_length;
+    unsigned slots_used;
+    unsigned nstart;       /* of the latest message */
+    uint64_t slot_time_us; /* moving average of how long a message holds a slot */
+    struct mid_allocator mids;
+    struct duplicate_filter duplicates;
+    uint64_t expires_us;
+    struct timer expiry;
+    struct timer mid_wait; /* armed while every MID is in use and a message waits */
+    UT_hash_handle hh;
+};
+
+struct endpoint_table {
+    struct timers *timers;
+    struct random_source random;
+    size_t maximum;
+    /* Told when MIDs are free again. */
+    void (*mids_ready)(void *endpoint);
+    uint64_t last_id;
+    struct keyed_hash hash;
+    struct endpoint *endpoints;
+};
+
+/* Fills the table; it owns nothing yet. */
+void endpoint_table_init(struct endpoint_table *table, struct timers *timers,
+                         const struct random_source *random, size_t maximum,
+                         void (*mids_ready)(void *endpoint));
+/* Frees all endpoints; messages in them become idle. */
+void endpoint_table_clear(struct endpoint_table *table);
+struct endpoint *endpoint_table_find(struct endpoint_table *table,
+                                     const struct endpoint_address *address);
+/* NULL when there are too many or memory is short. */
+struct endpoint *endpoint_table_add(struct endpoint_table *table,
+                                    const struct endpoint_address *address);
+
+/* Keeps the endpoint at least for `lifetime_us` from now. */
+void endpoint_keep(struct endpoint *endpoint, uint64_t lifetime_us);
+/* Puts a message at the end of the queue. */
+void endpoint_enqueue(struct endpoint *endpoint, struct message *message);
+void endpoint_dequeue(struct endpoint *endpoint, struct message *message);
+/* The message of the queue whose turn it is, when it has a slot; NULL otherwise. */
+struct message *endpoint_next(const struct endpoint *endpoint);
+/* The message in flight with that MID, or NULL. */
+struct message *endpoint_find_in_flight(const struct endpoint *endpoint, uint16_t mid);
+void endpoint_take_slot(struct endpoint *endpoint, struct message *message);
+/* Gives the slot of a message back, if it holds one. */
+void endpoint_free_slot(struct endpoint *endpoint, struct message *message);
+
+#endif

@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "request_layer.h"
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Without memory for the table a request is refused and the daemon stays. */
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+/*
+ * request_layer: RFC 7252 5.3, between the core's requests and the message layer. A request is one
+ * block of memory: its state, its message and the datagram, which is written once and never copied
+ * again. It is found by endpoint and token when a response comes and by its slot when the core
+ * names it by id.
+ *
+ * A request ends by being taken out of all tables first; then its event is told; then it is freed.
+ * So an event may start and cancel whatever it likes, and nothing here touches a request behind its
+ * final event but to free it.
+ */
+
+enum {
+    SLOT_NONE = UINT32_MAX,
+    SLOTS_FIRST = 64,
+    RETRY_AFTER_MAX_S = 60,
+};
+
+/* What a token stands for: the same token at two endpoints means two requests. No padding. */
+struct request_key {
+    uint64_t endpoint_id;
+    uint8_t token[PDU_TOKEN_MAX];
+};
+
+struct request {
+    struct request_layer *layer;
+    uint32_t slot;
+    struct request_key key;
+    struct message message;
+    const struct request_events *events;
+    void *handle;
+    uint64_t started_us;
+    struct timer deadline;
+    bool is_overdue; /* told, or about to be */
+    bool was_acknowledged;
+    UT_hash_handle hh;
+    uint8_t datagram[];
+};
+
+/* An id is the slot's number and its generation, which changes with each use. */
+struct slot {
+    struct request *request; /* NULL: free */
+    uint32_t generation;
+    uint32_t next_free;
+};
+
+struct request_layer {
+    struct timers *timers;
+    struct random_source token_random;
+    struct message_layer *messages;
+    size_t maximum_requests;
+    void (*hint)(void *handle, const struct endpoint_address *peer, int error);
+    void *hint_handle;
+    struct request *requests; /* by key */
+    struct slot *slots;
+    uint32_t slot_count;
+    uint32_t first_free;
+};
+
+/* --- tables --- */
+
+/* The token is random already, and ours. */
+static uint32_t hash_key(const struct request_key *key)
+{
+    uint32_t token;
+    memcpy(&token, key->token, sizeof token);
+    return token ^ (uint32_t)key->endpoint_id;
+}
+
+static struct request *find_request(const struct request_layer *layer,
+                                    const struct request_key *key)
+{
+    struct request *request;
+    HASH_FIND_BYHASHVALUE(hh, layer->requests, key, sizeof *key, hash_key(key), request);
+    return request;
+}
+
+/* A token that no outstanding request to the endpoint has (RFC 7252 5.3.1). */
+static void draw_key(struct request_layer *layer, const struct endpoint *endpoint,
+                     struct request_key *key)
+{
+    key->endpoint_id = endpoint_id(endpoint);
+    do
+        random_bytes(&layer->token_random, key->token, sizeof key->token);
+    while (find_request(layer, key) != NULL);
+}
+
+static bool grow_slots(struct request_layer *layer)
+{
+    uint32_t count = layer->slot_count ? 2 * layer->slot_count : SLOTS_FIRST;
+    struct slot *slots = count > layer->slot_count && count < SLOT_NONE
+                             ? realloc(layer->slots, count * sizeof *slots)
+                             : NULL;
+    if (slots == NULL)
+        return false;
+    for (uint32_t i = layer->slot_count; i < count; i++)
+        slots[i] = (struct slot){.generation = 1, .next_free = i + 1 < count ? i + 1 : SLOT_NONE};
+    layer->first_free = layer->slot_count;
+    layer->slots = slots;
+    layer->slot_count = count;
+    return true;
+}
+
+static bool take_slot(struct request_layer *layer, struct request *request)
+{
+    if (layer->first_free == SLOT_NONE && !grow_slots(layer))
+        return false;
+    request->slot = layer->first_free;
+    struct slot *slot = &layer->slots[request->slot];
+    layer->first_free = slot->next_free;
+    slot->request = request;
+    return true;
+}
+
+static void free_slot(struct request_layer *layer, uint32_t index)
+{
+    struct slot *slot = &layer->slots[index];
+    slot->request = NULL;
+    /* Never 0, so that no id is. */
+    if (++slot->generation == 0)
+        slot->generation = 1;
+    slot->next_free = layer->first_free;
+    layer->first_free = index;
+}
+
+static uint64_t request_id(const struct request *request)
+{
+    return (uint64_t)request->layer->slots[request->slot].generation << 32 | request->slot;
+}
+
+/* --- the end of a request --- */
+
+/* Takes it out of all tables; nothing happens to it any more. */
+static void withdraw(struct request *request)
+{
+    struct request_layer *layer = request->layer;
+
+    HASH_DEL(layer->requests, request);
+    free_slot(layer, request->slot);
+    timers_disarm(layer->timers, &request->deadline);
+    message_end(layer->messages, &request->message);
+}
+
+static struct request_report make_report(const struct request *request)
+{
+    return (struct request_report){
+        .transmissions = request->message.transmissions,
+        .was_acknowledged = request->was_acknowledged,
+        .elapsed_us = timers_now_us(request->layer->timers) - request->started_us,
+    };
+}
+
+static void fail(struct request *request, enum request_failure failure, uint16_t bad_option)
+{
+    struct request_report report = make_report(request);
+
+    report.bad_option = bad_option;
+    withdraw(request);
+    request->events->failed(request->handle, failure, &report);
+    free(request);
+}
+
+static void succeed(struct request *request, const struct rest_message *response)
+{
+    struct request_report report = make_report(request);
+
+    if (report.transmissions == 1)
+        report.round_trip_us =
+            timers_now_us(request->layer->timers) - request->message.first_sent_us;
+    withdraw(request);
+    request->events->response(request->handle, response, &report);
+    free(request);
+}
+
+/* --- deadlines --- */
+
+static void tell_overdue(struct request *request)
+{
+    struct request_report report = make_report(request);
+
+    request->is_overdue = true;
+    request->events->overdue(request->handle, &report);
+}
+
+/* A NON has no retransmissions that could be spent: a late response is waited for as long as for
+ * one to a CON. */
+static void non_deadline_passed(struct request *request)
+{
+    struct request_layer *layer = request->layer;
+    struct message *message = &request->message;
+    uint64_t end_us = message->first_sent_us + message_transmit_wait_us(message->settings);
+    uint64_t now_us = timers_now_us(layer->timers);
+
+    if (request->is_overdue || now_us >= end_us) {
+        fail(request, REQUEST_TIMED_OUT, 0);
+        return;
+    }
+    timers_arm(layer->timers, &request->deadline, end_us - now_us);
+    message_release(layer->messages, message);
+    tell_overdue(request);
+}
+
+static void deadline_fired(void *handle)
+{
+    struct request *request = handle;
+
+    switch (request->message.state) {
+    case MESSAGE_UNACKED:
+        /* It ends when its transmissions are spent. */
+        tell_overdue(request);
+        return;
+    case MESSAGE_NON_SENT:
+        non_deadline_passed(request);
+        return;
+    case MESSAGE_IDLE:
+    case MESSAGE_QUEUED:
+    case MESSAGE_ACKED:
+        fail(request, REQUEST_TIMED_OUT, 0);
+        return;
+    }
+}
+
+/* --- news of the message layer --- */
+
+static struct request *request_of(struct message *message)
+{
+    return (struct request *)(void *)((char *)message - offsetof(struct request, message));
+}
+
+static void message_acknowledged(void *handle, struct message *message)
+{
+    struct request_layer *layer = handle;
+    struct request *request = request_of(message);
+
+    request->was_acknowledged = true;
+    timers_arm(layer->timers, &request->deadline,
+               (uint64_t)message->settings->acked_deadline_ms * 1000);
+}
+
+static void message_ended(void *handle, struct message *message, enum message_end end)
+{
+    struct request *request = request_of(message);
+
+    (void)handle;
+    switch (end) {
+    case MESSAGE_END_RESET:
+        fail(request, REQUEST_RESET, 0);
+        return;
+    case MESSAGE_END_SPENT:
+        fail(request, REQUEST_TIMED_OUT, 0);
+        return;
+    case MESSAGE_END_UNREACHABLE:
+        fail(request, REQUEST_UNREACHABLE, 0);
+        return;
+    }
+}
+
+/* RFC 7252 5.3.2: a response belongs to a request by endpoint and token; one in an ACK by the MID
+ * too. */
+static bool is_answer(const struct request *request, const struct pdu *pdu)
+{
+    const struct message *message = &request->message;
+
+    if (message->state == MESSAGE_QUEUED || message->transmissions == 0)
+        return false;
+    return pdu->type != PDU_ACK || pdu->mid == message->mid;
+}
+
+static enum message_verdict message_response(void *handle, struct endpoint *endpoint,
+                                             struct pdu *pdu)
+{
+    struct request_layer *layer = handle;
+    struct request_key key = {.endpoint_id = endpoint_id(endpoint)};
+    uint16_t bad_option;
+
+    if (pdu->token_length != sizeof key.token)
+        return MESSAGE_REJECT;
+    memcpy(key.token, pdu->token, sizeof key.token);
+    struct request *request = find_request(layer, &key);
+    if (request == NULL || !is_answer(request, pdu))
+        return MESSAGE_REJECT;
+
+    /* RFC 7252 5.4.1: a response with a bad option is rejected; but an ACK has been one. */
+    if (rest_check_response(&pdu->message, &bad_option) != REST_VERDICT_FINE) {
+        fail(request, REQUEST_BAD_RESPONSE, bad_option);
+        return pdu->type == PDU_ACK ? MESSAGE_ACCEPT : MESSAGE_REJECT;
+    }
+    succeed(request, &pdu->message);
+    return MESSAGE_ACCEPT;
+}
+
+static void message_hint(void *handle, struct endpoint *endpoint, int error)
+{
+    struct request_layer *layer = handle;
+
+    if (layer->hint != NULL)
+        layer->hint(layer->hint_handle, endpoint_address_of(endpoint), error);
+}
+
+/* --- the layer --- */
+
+struct request_layer *request_layer_new(const struct request_layer_options *options)
+{
+    struct request_layer *layer = calloc(1, sizeof *layer);
+
+    if (layer == NULL)
+        return NULL;
+    const struct message_events events = {
+        .acknowledged = message_acknowledged,
+        .ended = message_ended,
+        .response = message_response,
+        .hint = message_hint,
+        .handle = layer,
+    };
+    layer->timers = options->message.timers;
+    layer->token_random = options->token_random;
+    layer->maximum_requests = options->maximum_requests;
+    layer->first_free = SLOT_NONE;
+    layer->messages = message_layer_new(&options->message, &events);
+    if (layer->messages == NULL) {
+        free(layer);
+        return NULL;
+    }
+    return layer;
+}
+
+void request_layer_free(struct request_layer *layer)
+{
+    if (layer == NULL)
+        return;
+    /* First, so that no message leaves a queue while the others go. */
+    struct request *request, *next;
+    message_layer_free(layer->messages);
+    HASH_ITER(hh, layer->requests, request, next)
+    {
+        HASH_DEL(layer->requests, request);
+        timers_disarm(layer->timers, &request->deadline);
+        free(request);
+    }
+    free(layer->slots);
+    free(layer);
+}
+
+struct message_layer *request_layer_messages(struct request_layer *layer)
+{
+    return layer->messages;
+}
+
+void request_layer_set_maximum(struct request_layer *layer, size_t maximum_requests)
+{
+    layer->maximum_requests = maximum_requests;
+}
+
+void request_layer_set_hint(struct request_layer *layer,
+                            void (*hint)(void *handle, const struct endpoint_address *peer,
+                                         int error),
+                            void *handle)
+{
+    layer->hint = hint;
+    layer->hint_handle = handle;
+}
+
+size_t request_layer_outstanding(const struct request_layer *layer)
+{
+    return HASH_COUNT(layer->requests);
+}
+
+/* Makes the request and enters it in the tables; NULL when memory is short. */
+static struct request *make_request(struct request_layer *layer, const struct request_spec *spec,
+                                    const struct request_key *key, const uint8_t *datagram,
+                                    size_t length)
+{
+    struct request *request = malloc(sizeof *request + length);
+
+    if (request == NULL)
+        return NULL;
+    *request = (struct request){
+        .layer = layer,
+        .key = *key,
+        .events = spec->events,
+        .handle = spec->handle,
+        .started_us = timers_now_us(layer->timers),
+    };
+    memcpy(request->datagram, datagram, length);
+    if (!take_slot(layer, request)) {
+        free(request);
+        return NULL;
+    }
+    HASH_ADD_BYHASHVALUE(hh, layer->requests, key, sizeof request->key, hash_key(&request->key),
+                         request);
+    if (request->hh.tbl == NULL) {
+        free_slot(layer, request->slot);
+        free(request);
+        return NULL;
+    }
+    timer_init(&request->deadline, deadline_fired, request);
+    return request;
+}
+
+enum request_refusal request_start(struct request_layer *layer, const struct request_spec *spec,
+                                   uint64_t *id)
+{
+    uint8_t datagram[REST_REQUEST_SIZE];
+    struct request_key key;
+
+    *id = 0;
+    if (request_layer_outstanding(layer) >= layer->maximum_requests)
+        return REQUEST_QUEUE_FULL;
+    struct endpoint *endpoint = message_layer_endpoint(layer->messages, &spec->peer);
+    if (endpoint == NULL)
+        return REQUEST_NO_MEMORY;
+    draw_key(layer, endpoint, &key);
+    size_t length = pdu_write(datagram, sizeof datagram, PDU_CON, 0, key.token, sizeof key.token,
+                              spec->message);
+    if (length == 0)
+        return REQUEST_TOO_LONG;
+    struct request *request = make_request(layer, spec, &key, datagram, length);
+    if (request == NULL)
+        return REQUEST_NO_MEMORY;
+
+    request->message.endpoint = endpoint;
+    request->message.datagram = request->datagram;
+    request->message.length = length;
+    request->message.is_confirmable = !spec->settings->is_non_confirmable;
+    request->message.settings = spec->settings;
+    if (message_send(layer->messages, &request->message) != 0) {
+        withdraw(request);
+        free(request);
+        return REQUEST_QUEUE_FULL;
+    }
+    timers_arm(layer->timers, &request->deadline, (uint64_t)spec->settings->deadline_ms * 1000);
+    *id = request_id(request);
+    return REQUEST_STARTED;
+}
+
+void request_cancel(struct request_layer *layer, uint64_t id)
+{
+    uint32_t index = (uint32_t)id;
+
+    if (index >= layer->slot_count || layer->slots[index].generation != id >> 32 ||
+        layer->slots[index].request == NULL)
+        return;
+    struct request *request = layer->slots[index].request;
+    withdraw(request);
+    free(request);
+}
+
+unsigned request_layer_retry_after(struct request_layer *layer, const struct endpoint_address *peer)
+{
+    const struct endpoint *endpoint = message_layer_find_endpoint(layer->messages, peer);
+    uint64_t delay_s = endpoint ? (endpoint_queue_delay_us(endpoint) + 999999) / 1000000 : 1;
+
+    return delay_s < 1 ? 1 : delay_s > RETRY_AFTER_MAX_S ? RETRY_AFTER_MAX_S : (unsigned)delay_s;
+}
