@@ -56,7 +56,8 @@ struct exchange_account {
 };
 void exchange_account(struct core *core, uint64_t exchange_id,
                       const struct exchange_account *account);
-/* Fills a reply with a problem for a request that never became an exchange (guard, 503). */
+/* Fills an initialised reply with a problem for a request that never became an exchange (guard,
+ * 503). `slug` is one of tables/problems.h, `detail` and `request` may be NULL. */
 void exchange_refusal(struct core *core, unsigned status, const char *slug, const char *detail,
                       const struct http_request *request, struct http_reply *reply);
 

@@ -22,23 +22,37 @@ enum node_state {
     NODE_SUSPECT,   /* a hint (unvetted ICMP error), or one exchange without an answer */
 };
 
+/* How a request ended without a usable response; the label `code` of its metric. */
+enum node_failure {
+    NODE_FAILURE_TIMEOUT,
+    NODE_FAILURE_RESET,
+    NODE_FAILURE_UNREACHABLE,
+    NODE_FAILURE_BAD_RESPONSE,
+    NODE_FAILURES
+};
+
 struct node_table *node_table_new(void);
+/* Every node must have been released. NULL is fine. */
 void node_table_free(struct node_table *table);
-/* Makes the names the configured ones: known ones keep their state, others go when nothing refers
- * to them. 0 or -1. */
+/* Makes the names (sorted, each once) the configured ones: known ones keep their state, others go
+ * when nothing refers to them. 0, or -1 when memory is short: then nothing changed. */
 int node_table_configure(struct node_table *table, const char *const *names, size_t count);
 /* The node of that name, or "other" when `name` is NULL or unknown. Counted: node_release. */
 struct node *node_acquire(struct node_table *table, const char *name);
+/* NULL is fine. */
 void node_release(struct node *node);
 const char *node_name(const struct node *node);
 enum node_state node_state_of(const struct node *node);
 
-/* News of a request to the node. `wall_ms` is the time of day, for "last seen". */
-void node_sent(struct node *node);
-void node_answered(struct node *node, uint8_t code, unsigned transmissions, uint64_t round_trip_us,
-                   uint64_t wall_ms);
-void node_timed_out(struct node *node, unsigned transmissions);
-void node_failed(struct node *node, unsigned transmissions);
+/* News of a request to the node. `retransmissions` are those since the last news of the request.
+ * `round_trip_us` is 0 when it was not measured; `wall_ms` is the time of day, for "last seen". */
+void node_answered(struct node *node, uint8_t code, unsigned retransmissions,
+                   uint64_t round_trip_us, uint64_t wall_ms);
+/* The request has ended without a response. */
+void node_failed(struct node *node, enum node_failure failure, unsigned retransmissions,
+                 uint64_t wall_ms);
+/* No answer came within the deadline; the request itself may go on. */
+void node_timed_out(struct node *node, unsigned retransmissions);
 
 /* Appends the metrics of all nodes in Prometheus text format. 0 or -1. */
 int node_write_metrics(const struct node_table *table, struct buffer *out);

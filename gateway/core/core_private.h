@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef COAPGW_CORE_PRIVATE_H
+#define COAPGW_CORE_PRIVATE_H
+
+/*
+ * core_private: what the core owns, for the modules of this folder.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "core.h"
+#include "exchange_table.h"
+#include "log.h"
+
+struct names;
+struct node_table;
+
+struct core {
+    struct core_options options;
+    struct policy *policy;    /* of new exchanges; NULL before the first */
+    struct node_table *nodes; /* owned, like the next two */
+    struct metrics *metrics;
+    struct names *names;
+    struct exchange_table exchanges;
+    bool is_draining;
+    struct log_limit peer_limit; /* of lines that a node can provoke */
+};
+
+#endif

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "exchange.h"
+#include "exchange_private.h"
+
+/*
+ * The life of an exchange: begun by the HTTP side, taken through the steps, parked while a name or
+ * a node is waited for, answered once, and given back to the table when both of its halves are
+ * over. The CoAP half runs to its end even when the client has gone (RFC 8075 8.1): then nothing of
+ * the HTTP request is touched any more.
+ */
+
+#include <assert.h>
+#include <string.h>
+
+#include "core_private.h"
+#include "log.h"
+#include "metrics.h"
+#include "method.h"
+#include "node.h"
+#include "policy.h"
+#include "timers.h"
+
+enum { REPLY_BODY_MAX = 16 << 20 };
+
+static void wake(void *handle)
+{
+    exchange_resume(handle);
+}
+
+static void open_exchange(struct exchange *exchange, struct core *core,
+                          const struct http_request *request, void *north)
+{
+    memset((char *)exchange + offsetof(struct exchange, core), 0,
+           offsetof(struct exchange, match) - offsetof(struct exchange, core));
+    exchange->core = core;
+    exchange->request = request;
+    exchange->north = north;
+    exchange->policy = policy_reference(core->policy);
+    exchange->method = request->method;
+    exchange->began_us = timers_now_us(core->options.timers);
+    exchange->accept = MEDIA_FORMAT_NONE;
+    exchange->content_format = MEDIA_FORMAT_NONE;
+    exchange->wait.answered = wake;
+    exchange->wait.handle = exchange;
+    rest_request_init(&exchange->coap);
+    http_reply_init(&exchange->reply, REPLY_BODY_MAX);
+}
+
+static enum exchange_progress progress_of(enum step_result result)
+{
+    switch (result) {
+    case STEP_ANSWERED:
+        return EXCHANGE_ANSWERED;
+    case STEP_WANTS_BODY:
+        return EXCHANGE_WANTS_BODY;
+    case STEP_NEXT:
+    case STEP_PARKED:
+        break;
+    }
+    return EXCHANGE_PARKED;
+}
+
+enum exchange_progress exchange_begin(struct core *core, const struct http_request *request,
+                                      void *north, uint64_t *id)
+{
+    struct exchange *exchange;
+    enum step_result result;
+
+    assert(core->policy != NULL);
+    exchange = exchange_table_add(&core->exchanges);
+    if (exchange == NULL)
+        return EXCHANGE_NO_MEMORY;
+    open_exchange(exchange, core, request, north);
+    *id = exchange->id;
+    exchange->is_beginning = true;
+    result = exchange_advance(exchange);
+    exchange->is_beginning = false;
+    assert(result == STEP_ANSWERED || result == STEP_WANTS_BODY);
+    return progress_of(result);
+}
+
+enum exchange_progress exchange_run(struct core *core, uint64_t id)
+{
+    struct exchange *exchange = exchange_table_find(&core->exchanges, id);
+
+    if (exchange == NULL)
+        return EXCHANGE_NO_MEMORY;
+    if (exchange_is_answered(exchange))
+        return EXCHANGE_ANSWERED;
+    return progress_of(exchange_advance(exchange));
+}
+
+void exchange_tell(struct exchange *exchange)
+{
+    assert(exchange_is_answered(exchange));
+    if (exchange->request != NULL)
+        exchange->core->options.north->answered(exchange->north);
+}
+
+void exchange_resume(struct exchange *exchange)
+{
+    if (exchange_advance(exchange) == STEP_ANSWERED)
+        exchange_tell(exchange);
+}
+
+size_t exchange_body_maximum(struct core *core, uint64_t id)
+{
+    const struct exchange *exchange = exchange_table_find(&core->exchanges, id);
+
+    return exchange == NULL ? 0 : exchange_body_limit(exchange);
+}
+
+void exchange_refuse_body(struct core *core, uint64_t id)
+{
+    struct exchange *exchange = exchange_table_find(&core->exchanges, id);
+
+    if (exchange != NULL && !exchange_is_answered(exchange))
+        (void)exchange_fail_body_too_large(exchange);
+}
+
+const struct http_reply *exchange_reply(struct core *core, uint64_t id)
+{
+    const struct exchange *exchange = exchange_table_find(&core->exchanges, id);
+
+    return exchange != NULL && exchange_is_answered(exchange) ? &exchange->reply : NULL;
+}
+
+void exchange_end_if_over(struct exchange *exchange)
+{
+    if (exchange->is_ended || exchange->request != NULL || exchange->request_id != 0)
+        return;
+    exchange->is_ended = true;
+    TAILQ_INSERT_TAIL(&exchange->core->exchanges.ended, exchange, link);
+}
+
+/* A request that still waits for a name has sent nothing and ends here; one that was given to the
+ * request layer runs on. */
+void exchange_detach(struct core *core, uint64_t id)
+{
+    struct exchange *exchange = exchange_table_find(&core->exchanges, id);
+
+    if (exchange == NULL || exchange->request == NULL)
+        return;
+    exchange->request = NULL;
+    exchange->north = NULL;
+    names_forget(&exchange->wait);
+    exchange_end_if_over(exchange);
+}
+
+static void close_exchange(struct exchange *exchange)
+{
+    http_reply_clear(&exchange->reply);
+    node_release(exchange->node);
+    policy_release(exchange->policy);
+    exchange_table_remove(&exchange->core->exchanges, exchange);
+}
+
+bool core_reap(void *handle)
+{
+    struct core *core = handle;
+    struct exchange *exchange;
+
+    while ((exchange = TAILQ_FIRST(&core->exchanges.ended)) != NULL) {
+        TAILQ_REMOVE(&core->exchanges.ended, exchange, link);
+        close_exchange(exchange);
+    }
+    return false;
+}
+
+void exchange_abandon_all(struct core *core)
+{
+    for (size_t i = 0; i < core->exchanges.slot_count; i++) {
+        struct exchange *exchange = core->exchanges.slots[i].exchange;
+
+        if (exchange == NULL)
+            continue;
+        assert(exchange->request == NULL);
+        if (exchange->request_id != 0)
+            request_cancel(core->options.requests, exchange->request_id);
+        exchange->request_id = 0;
+        exchange_end_if_over(exchange);
+    }
+}
+
+/* Copies text between the quotes of a logfmt value. What is longer than `size` ends in "...". */
+static void quote(char *out, size_t size, const char *text)
+{
+    static const char hex[] = "0123456789abcdef";
+    size_t used = 0;
+
+    for (; *text != '\0' && used + 8 < size; text++) {
+        unsigned char c = (unsigned char)*text;
+
+        if (c < 0x20 || c == 0x7f) {
+            out[used++] = '\\';
+            out[used++] = 'x';
+            out[used++] = hex[c >> 4];
+            out[used++] = hex[c & 15];
+            continue;
+        }
+        if (c == '"' || c == '\\')
+            out[used++] = '\\';
+        out[used++] = (char)c;
+    }
+    if (*text != '\0') {
+        memcpy(out + used, "...", 3);
+        used += 3;
+    }
+    out[used] = '\0';
+}
+
+static void write_access_log(const struct core *core, const struct exchange *exchange,
+                             const struct exchange_account *account)
+{
+    char method[80], target[2048], client[80], id[160];
+    char code[8] = "-";
+
+    quote(method, sizeof method, account->method == NULL ? "-" : account->method);
+    quote(target, sizeof target, account->target == NULL ? "-" : account->target);
+    quote(client, sizeof client, account->client == NULL ? "-" : account->client);
+    quote(id, sizeof id, account->request_id == NULL ? "-" : account->request_id);
+    if (exchange != NULL && exchange->response_code != 0)
+        (void)rest_code_format(exchange->response_code, code);
+    log_write(core->options.log, LOG_LEVEL_INFO,
+              "access method=\"%s\" target=\"%s\" node=%s code=%s status=%u ms=%.1f "
+              "retransmissions=%u bytes=%llu client=\"%s\" id=\"%s\"",
+              method, target,
+              exchange == NULL || exchange->node == NULL ? "-" : node_name(exchange->node), code,
+              account->status, (double)account->elapsed_us / 1000,
+              exchange == NULL ? 0 : exchange->retransmissions,
+              (unsigned long long)account->body_bytes, client, id);
+}
+
+void exchange_account(struct core *core, uint64_t exchange_id,
+                      const struct exchange_account *account)
+{
+    const struct exchange *exchange = exchange_table_find(&core->exchanges, exchange_id);
+    const struct policy *policy = exchange == NULL ? core->policy : exchange->policy;
+    unsigned method =
+        account->method == NULL ? HTTP_METHOD_UNKNOWN : (unsigned)method_parse(account->method);
+
+    metrics_http_request(core->metrics, method, account->status, account->elapsed_us);
+    if (policy != NULL && policy->writes_access_log)
+        write_access_log(core, exchange, account);
+}

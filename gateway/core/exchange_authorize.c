@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "exchange_private.h"
+
+/*
+ * Where the messages of a request would go, and whether they may (RFC 8075 10.4). A name is
+ * resolved once for each request; the addresses are judged one by one, and the first that passes is
+ * the one that is sent to (SEC-07). Everything here may run twice or more often: a name that is not
+ * known yet parks the exchange, and the step starts anew when the answer is there.
+ */
+
+#include <string.h>
+
+#include "access.h"
+#include "core_private.h"
+#include "policy.h"
+
+/* What stands against an address; the problem is written only for the first of several. */
+struct objection {
+    enum access_verdict verdict; /* ALLOWED: none */
+    bool is_self;
+    unsigned allowed_methods;
+    const char *name; /* NEEDS_NAME */
+};
+
+static bool lookup_name(void *handle, const char *name, struct access_addresses *addresses)
+{
+    const struct exchange *exchange = handle;
+    const struct names_answer *answer = names_find(exchange->core->names, name, exchange->began_us);
+
+    if (answer == NULL)
+        return false;
+    addresses->count = answer->count;
+    addresses->addresses = answer->addresses;
+    return true;
+}
+
+enum step_result exchange_await_name(struct exchange *exchange, const char *name)
+{
+    /* exchange_begin does not wait: the head is checked on, and exchange_run comes back to here. */
+    if (exchange->is_beginning) {
+        exchange->is_deferred = true;
+        exchange->step = EXCHANGE_STEP_BODY;
+        return STEP_NEXT;
+    }
+    /* Each name of the rules, the target and the proxy once; more only when the cache is flooded.
+     */
+    if (exchange->names_asked++ < ACCESS_NAMES_MAX + 8 &&
+        names_ask(exchange->core->names, name, &exchange->wait) == 0)
+        return STEP_PARKED;
+    (void)exchange_fail(exchange, PROBLEM_OVERLOADED, 503,
+                        "too many names are being resolved at the moment");
+    (void)http_reply_add(&exchange->reply, "Retry-After", "5");
+    return STEP_ANSWERED;
+}
+
+/* An IPv4-mapped address is the IPv4 address that it means: one endpoint has one value, and rules
+ * and the check for multicast see it (MCAST-02). */
+static void make_canonical(struct endpoint_address *address)
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+    if (address->family != 6 || memcmp(address->bytes, mapped, sizeof mapped) != 0)
+        return;
+    memmove(address->bytes, address->bytes + 12, 4);
+    memset(address->bytes + 4, 0, 12);
+    address->family = 4;
+    address->scope_id = 0;
+}
+
+enum step_result exchange_addresses(struct exchange *exchange,
+                                    const struct uri_authority *authority,
+                                    struct endpoint_address addresses[RESOLVER_ADDRESSES_MAX],
+                                    size_t *count)
+{
+    const struct names_answer *answer;
+
+    memset(addresses, 0, RESOLVER_ADDRESSES_MAX * sizeof *addresses);
+    *count = 1;
+    if (authority->host_kind != URI_HOST_NAME) {
+        if (!uri_authority_address(authority, &addresses[0]))
+            return exchange_fail(exchange, PROBLEM_UNREACHABLE, 502,
+                                 "the gateway has no interface of the name in the address's zone");
+    } else {
+        answer = names_find(exchange->core->names, authority->host, exchange->began_us);
+        if (answer == NULL)
+            return exchange_await_name(exchange, authority->host);
+        if (answer->status == RESOLVER_FAILED)
+            return exchange_fail(exchange, PROBLEM_NAME, 502,
+                                 "the name service gave no answer for the name of the node");
+        if (answer->status != RESOLVER_FOUND)
+            return exchange_fail(exchange, PROBLEM_NAME, 502,
+                                 "the name of the node is not known to the name service");
+        *count = answer->count;
+        memcpy(addresses, answer->addresses, answer->count * sizeof *addresses);
+    }
+    for (size_t i = 0; i < *count; i++) {
+        make_canonical(&addresses[i]);
+        addresses[i].port = authority->port;
+        addresses[i].is_secure = authority->scheme == URI_SCHEME_COAPS;
+    }
+    return STEP_NEXT;
+}
+
+static struct access_judgement judge(struct exchange *exchange,
+                                     const struct endpoint_address *address,
+                                     const struct rest_message *request, unsigned method)
+{
+    struct access_question question = {
+        .authority = &exchange->match.authority,
+        .address = address,
+        .request = request,
+        .method = method,
+        .roles = exchange->request->roles,
+        .lookup = lookup_name,
+        .lookup_handle = exchange,
+    };
+
+    return access_judge(exchange->policy->access, &question);
+}
+
+bool exchange_may_get(struct exchange *exchange, const struct rest_message *request)
+{
+    return judge(exchange, &exchange->peer, request, HTTP_METHOD_GET).verdict == ACCESS_ALLOWED;
+}
+
+static struct objection object(struct exchange *exchange, const struct endpoint_address *address)
+{
+    const struct core_options *options = &exchange->core->options;
+    struct objection objection = {.verdict = ACCESS_ALLOWED};
+
+    if (exchange->match.kind == MAPPING_HC) {
+        struct access_judgement judgement =
+            judge(exchange, address, &exchange->coap.message, exchange->method);
+
+        objection.verdict = judgement.verdict;
+        objection.allowed_methods = judgement.allowed_methods;
+        objection.name = judgement.name;
+    } else {
+        objection.verdict = access_judge_address(address);
+    }
+    if (objection.verdict == ACCESS_ALLOWED && options->is_self != NULL)
+        objection.is_self = options->is_self(options->is_self_handle, address);
+    return objection;
+}
+
+static enum step_result refuse(struct exchange *exchange, const struct objection *objection)
+{
+    if (objection->is_self)
+        return exchange_fail(exchange, PROBLEM_LOOP, 508, "the target is the gateway itself");
+    switch (objection->verdict) {
+    case ACCESS_METHOD_NOT_ALLOWED:
+        return exchange_fail_method(exchange, objection->allowed_methods);
+    case ACCESS_MULTICAST:
+        return exchange_fail(exchange, PROBLEM_FORBIDDEN, 403, "the target is a multicast address");
+    case ACCESS_SPECIAL_PORT:
+        return exchange_fail(exchange, PROBLEM_FORBIDDEN, 403,
+                             "the port belongs to another service; only an access rule that names "
+                             "the number allows it");
+    case ACCESS_LINK_LOCAL:
+        return exchange_fail(exchange, PROBLEM_BAD_TARGET, 400, "%s",
+                             uri_error_text(URI_ERROR_ZONE));
+    case ACCESS_DENIED:
+    case ACCESS_ALLOWED:
+    case ACCESS_NEEDS_NAME:
+        break;
+    }
+    return exchange_fail(exchange, PROBLEM_FORBIDDEN, 403,
+                         "the access rules do not let this client reach this target");
+}
+
+/* Takes the first address that nothing stands against as the peer. */
+static enum step_result choose_peer(struct exchange *exchange,
+                                    const struct endpoint_address *addresses, size_t count)
+{
+    struct objection first = {.verdict = ACCESS_DENIED};
+
+    for (size_t i = 0; i < count; i++) {
+        struct objection objection = object(exchange, &addresses[i]);
+
+        if (objection.verdict == ACCESS_NEEDS_NAME)
+            return exchange_await_name(exchange, objection.name);
+        if (objection.verdict == ACCESS_ALLOWED && !objection.is_self) {
+            exchange->peer = addresses[i];
+            exchange->step = exchange->is_beginning ? EXCHANGE_STEP_BODY : EXCHANGE_STEP_COMPOSE;
+            return STEP_NEXT;
+        }
+        if (i == 0)
+            first = objection;
+    }
+    return refuse(exchange, &first);
+}
+
+/* A mapped target that goes to the upstream proxy is the proxy's to resolve. */
+static bool is_resolved_upstream(const struct exchange *exchange)
+{
+    return exchange->policy->has_upstream_proxy && exchange->match.kind != MAPPING_HC &&
+           exchange->match.authority.host_kind == URI_HOST_NAME;
+}
+
+enum step_result exchange_authorize(struct exchange *exchange)
+{
+    const struct mapping_policy *rules = exchange->rules;
+    struct endpoint_address addresses[RESOLVER_ADDRESSES_MAX];
+    enum step_result result;
+    size_t count = 0;
+
+    if (exchange->match.kind != MAPPING_HC &&
+        !access_role_suffices(rules->roles, exchange->request->roles, exchange->method))
+        return exchange_fail(exchange, PROBLEM_FORBIDDEN, 403,
+                             "your roles do not include this method here");
+    if (is_resolved_upstream(exchange)) {
+        memset(&exchange->peer, 0, sizeof exchange->peer);
+        exchange->step = exchange->is_beginning ? EXCHANGE_STEP_BODY : EXCHANGE_STEP_COMPOSE;
+        return STEP_NEXT;
+    }
+    if (exchange->match.kind != MAPPING_HC && rules->has_connect) {
+        addresses[0] = rules->connect;
+        addresses[0].is_secure = exchange->match.authority.scheme == URI_SCHEME_COAPS;
+        make_canonical(&addresses[0]);
+        return choose_peer(exchange, addresses, 1);
+    }
+    result = exchange_addresses(exchange, &exchange->match.authority, addresses, &count);
+    if (result != STEP_NEXT || count == 0 || exchange->step != EXCHANGE_STEP_AUTHORIZE)
+        return result;
+    return choose_peer(exchange, addresses, count);
+}

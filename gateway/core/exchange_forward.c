@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "exchange_private.h"
+
+/*
+ * The CoAP half: the request is given to the request layer, and its events come back here. Exactly
+ * one final event ends each request; before it the deadline may pass, which answers the HTTP side
+ * with 504 while the request goes on (CONG-11). The HTTP side may have left at any time: then only
+ * the node learns of the end.
+ */
+
+#include <stdio.h>
+
+#include "core_private.h"
+#include "node.h"
+#include "policy.h"
+#include "timers.h"
+
+/* Retransmissions since the node was told last. */
+static unsigned take_retransmissions(struct exchange *exchange, const struct request_report *report)
+{
+    unsigned before = exchange->transmissions > 1 ? exchange->transmissions - 1 : 0;
+    unsigned now = report->transmissions > 1 ? report->transmissions - 1 : 0;
+    unsigned news = now > before ? now - before : 0;
+
+    exchange->transmissions = report->transmissions;
+    exchange->retransmissions += news;
+    return news;
+}
+
+static bool wants_answer(const struct exchange *exchange)
+{
+    return exchange->request != NULL && !exchange_is_answered(exchange);
+}
+
+static enum step_result fail_timeout(struct exchange *exchange, const struct request_report *report)
+{
+    char node[128];
+    double seconds = (double)report->elapsed_us / 1000000;
+
+    (void)exchange_node_phrase(exchange, node, sizeof node);
+    if (report->was_acknowledged)
+        return exchange_fail(exchange, PROBLEM_TIMEOUT, 504,
+                             "%s acknowledged the request but did not answer within %.3g s", node,
+                             seconds);
+    if (report->transmissions == 0)
+        return exchange_fail(exchange, PROBLEM_TIMEOUT, 504,
+                             "the request waited %.3g s for its turn: %s is busy with others",
+                             seconds, node);
+    return exchange_fail(exchange, PROBLEM_TIMEOUT, 504,
+                         "%s did not answer within %.3g s (%u transmission%s)", node, seconds,
+                         report->transmissions, report->transmissions == 1 ? "" : "s");
+}
+
+static enum step_result fail_bad_option(struct exchange *exchange, uint16_t number)
+{
+    const char *name = rest_option_name(number);
+    char node[128];
+
+    (void)exchange_node_phrase(exchange, node, sizeof node);
+    if (number == REST_OPTION_BLOCK1 || number == REST_OPTION_BLOCK2)
+        return exchange_fail(exchange, PROBLEM_BAD_RESPONSE, 502,
+                             "%s sends its answer in blocks (%s), which this version does not join",
+                             node, name);
+    if (name != NULL)
+        return exchange_fail(exchange, PROBLEM_BAD_RESPONSE, 502,
+                             "%s answered with the option %s, which cannot be honoured here", node,
+                             name);
+    return exchange_fail(exchange, PROBLEM_BAD_RESPONSE, 502,
+                         "%s answered with option %u, which the gateway does not know but may not "
+                         "ignore",
+                         node, number);
+}
+
+static enum step_result fail_request(struct exchange *exchange, enum request_failure failure,
+                                     const struct request_report *report)
+{
+    char node[128];
+
+    (void)exchange_node_phrase(exchange, node, sizeof node);
+    switch (failure) {
+    case REQUEST_TIMED_OUT:
+        return fail_timeout(exchange, report);
+    case REQUEST_RESET:
+        return exchange_fail(exchange, PROBLEM_RESET, 502,
+                             "%s refused the message with a Reset: it is alive, but took no such "
+                             "request",
+                             node);
+    case REQUEST_BAD_RESPONSE:
+        return fail_bad_option(exchange, report->bad_option);
+    case REQUEST_UNREACHABLE:
+        break;
+    }
+    return exchange_fail(exchange, PROBLEM_UNREACHABLE, 502,
+                         "%s cannot be reached: no route, or nothing listens on its port", node);
+}
+
+static void response_came(void *handle, const struct rest_message *response,
+                          const struct request_report *report)
+{
+    struct exchange *exchange = handle;
+    bool is_get = (exchange->method & (HTTP_METHOD_GET | HTTP_METHOD_HEAD)) != 0;
+
+    exchange->request_id = 0;
+    exchange->response_code = response->code;
+    node_answered(exchange->node, response->code, take_retransmissions(exchange, report),
+                  report->round_trip_us, exchange->core->options.wall_ms());
+    if (wants_answer(exchange)) {
+        /* MEDIA-06: only GET may be asked again; anything else may have had its effect. */
+        if (response->code == REST_CODE(4, 6) && is_get && exchange_next_candidate(exchange)) {
+            if (exchange_forward(exchange) == STEP_PARKED)
+                return;
+        } else {
+            exchange_translate(exchange, response, report);
+        }
+        exchange_tell(exchange);
+    }
+    exchange_end_if_over(exchange);
+}
+
+static void request_failed(void *handle, enum request_failure failure,
+                           const struct request_report *report)
+{
+    static const enum node_failure failures[] = {
+        [REQUEST_TIMED_OUT] = NODE_FAILURE_TIMEOUT,
+        [REQUEST_RESET] = NODE_FAILURE_RESET,
+        [REQUEST_UNREACHABLE] = NODE_FAILURE_UNREACHABLE,
+        [REQUEST_BAD_RESPONSE] = NODE_FAILURE_BAD_RESPONSE,
+    };
+    struct exchange *exchange = handle;
+
+    exchange->request_id = 0;
+    if (failure == REQUEST_TIMED_OUT && !exchange->was_overdue)
+        node_timed_out(exchange->node, take_retransmissions(exchange, report));
+    node_failed(exchange->node, failures[failure], take_retransmissions(exchange, report),
+                exchange->core->options.wall_ms());
+    if (wants_answer(exchange)) {
+        (void)fail_request(exchange, failure, report);
+        exchange_tell(exchange);
+    }
+    exchange_end_if_over(exchange);
+}
+
+static void request_overdue(void *handle, const struct request_report *report)
+{
+    struct exchange *exchange = handle;
+
+    exchange->was_overdue = true;
+    node_timed_out(exchange->node, take_retransmissions(exchange, report));
+    if (wants_answer(exchange)) {
+        (void)fail_timeout(exchange, report);
+        exchange_tell(exchange);
+    }
+}
+
+static enum step_result fail_queue_full(struct exchange *exchange)
+{
+    struct request_layer *requests = exchange->core->options.requests;
+    char node[128];
+
+    (void)exchange_fail(exchange, PROBLEM_OVERLOADED, 503, "too many requests wait for %s",
+                        exchange_node_phrase(exchange, node, sizeof node));
+    (void)http_reply_add(&exchange->reply, "Retry-After", "%u",
+                         request_layer_retry_after(requests, &exchange->peer));
+    return STEP_ANSWERED;
+}
+
+/* SEC-05: nothing is ever sent in the clear to a target that was asked for by coaps. */
+static enum step_result fail_insecure(struct exchange *exchange)
+{
+    return exchange_fail(exchange, PROBLEM_FORBIDDEN, 403,
+                         "no credentials for coaps are configured for this target");
+}
+
+enum step_result exchange_forward(struct exchange *exchange)
+{
+    static const struct request_events events = {
+        .response = response_came,
+        .failed = request_failed,
+        .overdue = request_overdue,
+    };
+    struct request_spec spec = {
+        .peer = exchange->peer,
+        .message = &exchange->coap.message,
+        .settings = &exchange->rules->settings,
+        .events = &events,
+        .handle = exchange,
+    };
+
+    if (exchange->peer.is_secure || exchange->match.authority.scheme == URI_SCHEME_COAPS)
+        return fail_insecure(exchange);
+    exchange->transmissions = 0;
+    exchange->response_code = 0;
+    switch (request_start(exchange->core->options.requests, &spec, &exchange->request_id)) {
+    case REQUEST_STARTED:
+        exchange->has_sent = true;
+        exchange->step = EXCHANGE_STEP_AWAIT;
+        return STEP_PARKED;
+    case REQUEST_QUEUE_FULL:
+        exchange->request_id = 0;
+        return fail_queue_full(exchange);
+    case REQUEST_TOO_LONG:
+        exchange->request_id = 0;
+        if (exchange->coap.message.payload_length > 0)
+            return exchange_fail_body_too_large(exchange);
+        return exchange_fail(exchange, PROBLEM_TARGET_TOO_LONG, 414,
+                             "path and query do not fit into a CoAP message");
+    case REQUEST_NO_MEMORY:
+        break;
+    }
+    exchange->request_id = 0;
+    return exchange_fail(exchange, PROBLEM_OUT_OF_MEMORY, 503, "the gateway is short of memory");
+}

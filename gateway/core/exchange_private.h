@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef COAPGW_EXCHANGE_PRIVATE_H
+#define COAPGW_EXCHANGE_PRIVATE_H
+
+/*
+ * exchange_private: the exchange and its steps, for the modules exchange_*.c.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "exchange.h"
+#include "mapping.h"
+#include "media_type.h"
+#include "names.h"
+#include "problem.h"
+#include "request_layer.h"
+#include "rest.h"
+
+struct node;
+struct policy;
+
+/* In the order in which a request takes them; AUTHORIZE may come behind BODY when a name has to be
+ * resolved, since exchange_begin does not wait. A look-up in a cache has its place between COMPOSE
+ * and ROUTE, where the whole CoAP request but its destination is known. */
+enum exchange_step {
+    EXCHANGE_STEP_AUTHENTICATE, /* own resources, 401 */
+    EXCHANGE_STEP_MAP,          /* 404, 400 */
+    EXCHANGE_STEP_METHOD,       /* 405, 501 */
+    EXCHANGE_STEP_AUTHORIZE,    /* resolve the target, 403 */
+    EXCHANGE_STEP_BODY,         /* what the head tells of the body: 400, 411, 413, 415 */
+    EXCHANGE_STEP_COMPOSE,      /* the body is there: the CoAP request */
+    EXCHANGE_STEP_ROUTE,        /* to the node itself or to the upstream proxy */
+    EXCHANGE_STEP_FORWARD,      /* queue of the node, 503 */
+    EXCHANGE_STEP_AWAIT,        /* parked until the request's final event */
+    EXCHANGE_STEP_ANSWERED,
+};
+
+enum step_result {
+    STEP_NEXT,       /* the step has set the next one */
+    STEP_WANTS_BODY, /* exchange_begin is done */
+    STEP_PARKED,     /* an event goes on with it */
+    STEP_ANSWERED,   /* the reply is complete */
+};
+
+struct exchange {
+    uint64_t id;
+    TAILQ_ENTRY(exchange) link; /* of the table: ended, or in the pool */
+
+    /* From here to `match` zeroed at the beginning of each request. */
+    struct core *core;
+    enum exchange_step step;
+    bool is_beginning;                  /* inside exchange_begin: no waiting */
+    bool is_deferred;                   /* AUTHORIZE waits until exchange_run */
+    bool is_ended;                      /* both halves are over: in the list `ended` */
+    bool was_overdue;                   /* answered 504 while the CoAP half went on */
+    bool has_sent;                      /* a request was given to the request layer */
+    const struct http_request *request; /* borrowed; NULL once detached */
+    void *north;
+    struct policy *policy;              /* counted */
+    const struct mapping_policy *rules; /* of the mapping; borrowed from the policy */
+    struct node *node;                  /* counted; NULL until mapped */
+    unsigned method;                    /* one bit of enum http_method, override applied */
+    uint64_t began_us;
+    unsigned names_asked;
+    struct names_wait wait;
+    struct endpoint_address peer; /* where messages go; valid from AUTHORIZE on */
+    uint64_t request_id;          /* of the request layer; 0: none under way */
+    unsigned transmissions;       /* of the request under way that the node was told of */
+    unsigned retransmissions;     /* of all requests of the exchange */
+    uint8_t response_code;        /* of the last response; 0: none */
+    int content_format;           /* of the request's body; -1: none */
+    int accept;                   /* Content-Format of the Accept option; -1: none */
+    size_t candidate;             /* index into choice.formats */
+    struct media_choice choice;
+
+    struct mapping_match match;
+    struct rest_request coap;
+    struct http_reply reply;
+};
+
+/* exchange.c */
+/* Goes on after a wait; tells the HTTP side when the reply is complete. */
+void exchange_resume(struct exchange *exchange);
+/* The reply was completed by an event: tells the HTTP side. */
+void exchange_tell(struct exchange *exchange);
+/* Hands the exchange to the reaper when both halves are over. */
+void exchange_end_if_over(struct exchange *exchange);
+/* Cancels every request that still runs; all exchanges must have been detached. */
+void exchange_abandon_all(struct core *core);
+static inline bool exchange_is_answered(const struct exchange *exchange)
+{
+    return exchange->step == EXCHANGE_STEP_ANSWERED;
+}
+
+/* exchange_steps.c: takes steps until one waits or answers. */
+enum step_result exchange_advance(struct exchange *exchange);
+/* The largest body that is taken, in bytes. */
+size_t exchange_body_limit(const struct exchange *exchange);
+/* 413 with a detail that names the limit. */
+enum step_result exchange_fail_body_too_large(struct exchange *exchange);
+
+/* exchange_authorize.c */
+enum step_result exchange_authorize(struct exchange *exchange);
+/* Waits for a host name: PARKED, or another result when the exchange cannot wait. */
+enum step_result exchange_await_name(struct exchange *exchange, const char *name);
+/* The addresses of an authority with port and security filled in. NEXT; otherwise as
+ * exchange_await_name, or ANSWERED with 502. */
+enum step_result exchange_addresses(struct exchange *exchange,
+                                    const struct uri_authority *authority,
+                                    struct endpoint_address addresses[RESOLVER_ADDRESSES_MAX],
+                                    size_t *count);
+/* Whether the client may GET another resource of the target (for Location). */
+bool exchange_may_get(struct exchange *exchange, const struct rest_message *request);
+
+/* exchange_compose.c */
+/* Reads Content-Type and Content-Encoding. ANSWERED with 400 or 415, or NEXT. */
+enum step_result exchange_check_media(struct exchange *exchange);
+enum step_result exchange_compose(struct exchange *exchange);
+enum step_result exchange_route(struct exchange *exchange);
+/* Asks for the next Content-Format of the client's Accept. False when there is none. */
+bool exchange_next_candidate(struct exchange *exchange);
+
+/* exchange_forward.c */
+enum step_result exchange_forward(struct exchange *exchange);
+
+/* exchange_translate.c: makes the reply from a response. */
+void exchange_translate(struct exchange *exchange, const struct rest_message *response,
+                        const struct request_report *report);
+
+/* exchange_fail.c */
+/* The reply becomes a problem document. Always STEP_ANSWERED. */
+enum step_result exchange_fail(struct exchange *exchange, enum problem_type type, unsigned status,
+                               const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* The same with an Allow field for a set of methods. */
+enum step_result exchange_fail_method(struct exchange *exchange, unsigned allowed);
+/* Adds a field; a reply that is full goes without it. */
+void exchange_add_allow(struct exchange *exchange, unsigned methods);
+/* "node kitchen", "the node of /kitchen/light", "the node": never an address (ERR-10). */
+const char *exchange_node_phrase(const struct exchange *exchange, char *text, size_t size);
+
+#endif

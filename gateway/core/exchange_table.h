@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef COAPGW_EXCHANGE_TABLE_H
+#define COAPGW_EXCHANGE_TABLE_H
+
+/*
+ * exchange_table: the exchanges by their ids. An id is a slot and the slot's generation, which
+ * changes with each use: an id that has gone never finds another exchange.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+struct exchange;
+
+struct exchange_slot {
+    struct exchange *exchange; /* owned; NULL: free */
+    uint32_t generation;
+    uint32_t next_free; /* index + 1; 0: none */
+};
+
+TAILQ_HEAD(exchange_list, exchange);
+
+struct exchange_table {
+    struct exchange_slot *slots; /* owned */
+    size_t slot_count;
+    uint32_t first_free; /* index + 1; 0: none */
+    size_t count;
+    struct exchange_list ended; /* freed at the end of the loop turn */
+    struct exchange_list pool;  /* kept for the next requests */
+    size_t pool_count;
+};
+
+void exchange_table_init(struct exchange_table *table);
+/* Frees what is kept. No exchange may be alive. */
+void exchange_table_clear(struct exchange_table *table);
+/* An exchange with its id set and all else as its last user left it (zero at first). NULL when
+ * memory is short. */
+struct exchange *exchange_table_add(struct exchange_table *table);
+/* Takes the exchange back; its id is void from now on. */
+void exchange_table_remove(struct exchange_table *table, struct exchange *exchange);
+struct exchange *exchange_table_find(const struct exchange_table *table, uint64_t id);
+
+#endif

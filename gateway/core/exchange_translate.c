@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "exchange_private.h"
+
+/*
+ * From the CoAP response to the HTTP reply (RFC 8075 6 and 7). What a node sends reaches the client
+ * in four places only: the status by way of a table, the body, the media type by way of its number,
+ * and ETag, Location and times in a form of our own making; no text of a node becomes a header
+ * field or a status line (STATUS-50, HTTP-14).
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core_private.h"
+#include "fields.h"
+#include "freshness.h"
+#include "method.h"
+#include "policy.h"
+#include "status.h"
+#include "text.h"
+#include "timers.h"
+#include "uri.h"
+
+#define PROBLEM_JSON "application/problem+json"
+#define PROBLEM_CBOR "application/concise-problem-details+cbor"
+#define PLAIN_TEXT   "text/plain;charset=utf-8"
+
+/* One response on its way to a reply. */
+struct translation {
+    struct exchange *exchange;
+    const struct rest_message *response;
+    unsigned status;
+    int format;               /* Content-Format; -1: none */
+    const char *client_field; /* 4.02 for an option that this field of the client's made */
+    bool varies_by_accept;
+};
+
+static bool is_error(const struct translation *translation)
+{
+    return REST_CODE_CLASS(translation->response->code) != 2;
+}
+
+static bool is_safe(const struct exchange *exchange)
+{
+    return method_is_safe((enum http_method)exchange->method);
+}
+
+/* "4.04 Not Found", or the number alone for a code without a name. */
+static const char *code_phrase(uint8_t code, char *text, size_t size)
+{
+    const char *name = status_code_name(code);
+    char number[8];
+
+    (void)snprintf(text, size, "%s%s%s", rest_code_format(code, number), name == NULL ? "" : " ",
+                   name == NULL ? "" : name);
+    return text;
+}
+
+/* Codes that answer a question which the request did not ask: 2.03 an ETag, 2.31 a block; and
+ * classes that are none of a response (STATUS-41, 42). */
+static bool is_unexpected(uint8_t code)
+{
+    unsigned class = REST_CODE_CLASS(code);
+
+    return code == REST_CODE(2, 3) || code == REST_CODE(2, 31) ||
+           (class != 2 && class != 4 && class != 5);
+}
+
+static void fail_unexpected(struct exchange *exchange, uint8_t code)
+{
+    char node[128], text[64];
+
+    (void)exchange_fail(
+        exchange, PROBLEM_BAD_RESPONSE, 502, "%s answered %s, which fits no request that was made",
+        exchange_node_phrase(exchange, node, sizeof node), code_phrase(code, text, sizeof text));
+}
+
+/* STATUS-15: the option that the node could not take, when a field of the client's made it. */
+static const char *find_blamed_field(const struct translation *translation)
+{
+    const struct rest_message *response = translation->response;
+    const char *field = NULL;
+    uint16_t number = 0;
+
+    if (response->code != REST_CODE(4, 2) || translation->format != MEDIA_FORMAT_PROBLEM ||
+        problem_from_concise(response->payload, response->payload_length, 400, response->code, NULL,
+                             &number) != 0 ||
+        number == 0)
+        return NULL;
+    if (rest_find_option(&translation->exchange->coap.message, number) == NULL ||
+        !fields_option_from_client(number, &field))
+        return NULL;
+    return field;
+}
+
+static void read_response(struct translation *translation)
+{
+    const struct exchange *exchange = translation->exchange;
+    const struct rest_option *option =
+        rest_find_option(translation->response, REST_OPTION_CONTENT_FORMAT);
+    struct status_context context = {
+        .has_payload = translation->response->payload_length > 0,
+        .methods_known = exchange->match.kind != MAPPING_HC && exchange->rules->methods != 0,
+    };
+    uint32_t format;
+
+    translation->format = MEDIA_FORMAT_NONE;
+    if (option != NULL && rest_option_uint(option, &format) && format <= UINT16_MAX)
+        translation->format = (int)format;
+    translation->client_field = find_blamed_field(translation);
+    context.blames_client_field = translation->client_field != NULL;
+    translation->status = status_from_code(translation->response->code, &context);
+}
+
+static int copy_payload(const struct translation *translation)
+{
+    return buffer_append(&translation->exchange->reply.body, translation->response->payload,
+                         translation->response->payload_length);
+}
+
+/* RFC 9290 to RFC 9457, unless the client would rather have the CBOR or it cannot be read. */
+static int add_concise_problem(struct translation *translation)
+{
+    const struct http_request *request = translation->exchange->request;
+    const struct rest_message *response = translation->response;
+    struct http_reply *reply = &translation->exchange->reply;
+    uint16_t unprocessed;
+
+    translation->varies_by_accept = true;
+    if (media_quality(request, PROBLEM_CBOR) > media_quality(request, PROBLEM_JSON) ||
+        problem_from_concise(response->payload, response->payload_length, translation->status,
+                             response->code, &reply->body, &unprocessed) != 0)
+        return http_reply_add(reply, "Content-Type", PROBLEM_CBOR) | copy_payload(translation);
+    return http_reply_add(reply, "Content-Type", PROBLEM_JSON);
+}
+
+/* The payload as it came, with the media type that its number stands for. */
+static int add_representation(struct translation *translation)
+{
+    struct exchange *exchange = translation->exchange;
+    struct http_reply *reply = &exchange->reply;
+    int format = translation->format;
+
+    if (is_error(translation) && format == MEDIA_FORMAT_PROBLEM)
+        return add_concise_problem(translation);
+    if (is_error(translation) && format == MEDIA_FORMAT_NONE) {
+        /* A diagnostic payload is text by definition (RFC 7252 5.5.2). */
+        return http_reply_add(reply, "Content-Type", PLAIN_TEXT) |
+               text_repair_utf8(&reply->body, translation->response->payload,
+                                translation->response->payload_length);
+    }
+    if (format == MEDIA_FORMAT_NONE)
+        format = exchange->rules->content_format;
+    if (format == MEDIA_FORMAT_NONE)
+        format = MEDIA_FORMAT_OCTETS;
+    return media_to_reply(exchange->policy->media, (uint16_t)format, reply) |
+           copy_payload(translation);
+}
+
+/* An error without a payload: the client learns the code, as a problem document (ERR-04). */
+static void fail_without_payload(struct translation *translation)
+{
+    struct exchange *exchange = translation->exchange;
+    uint8_t code = translation->response->code;
+    char node[128], text[64];
+
+    (void)exchange_node_phrase(exchange, node, sizeof node);
+    if (code == REST_CODE(4, 2))
+        (void)exchange_fail(exchange, PROBLEM_TRANSLATION, translation->status,
+                            "%s answered %s: the request could not be translated into one that it "
+                            "understands",
+                            node, code_phrase(code, text, sizeof text));
+    else
+        (void)exchange_fail(exchange, PROBLEM_NODE_ERROR, translation->status, "%s answered %s",
+                            node, code_phrase(code, text, sizeof text));
+}
+
+/* RFC 8075 7, Table 2 note 7: 400 says too little, so the text says what the node had said. */
+static int add_method_text(struct translation *translation)
+{
+    struct http_reply *reply = &translation->exchange->reply;
+    int failed = http_reply_add(reply, "Content-Type", PLAIN_TEXT) |
+                 buffer_append_text(&reply->body, "CoAP server returned 4.05");
+
+    if (translation->response->payload_length > 0)
+        failed |= buffer_append_text(&reply->body, ": ") |
+                  text_repair_utf8(&reply->body, translation->response->payload,
+                                   translation->response->payload_length);
+    return failed | buffer_append_char(&reply->body, '\n');
+}
+
+static int add_body(struct translation *translation)
+{
+    struct exchange *exchange = translation->exchange;
+    const struct rest_message *response = translation->response;
+    char node[128];
+
+    if (translation->status == 204)
+        return 0;
+    if (translation->client_field != NULL) {
+        (void)exchange_fail(exchange, PROBLEM_TRANSLATION, translation->status,
+                            "%s does not process the option that the field %s was translated to",
+                            exchange_node_phrase(exchange, node, sizeof node),
+                            translation->client_field);
+        return 0;
+    }
+    if (response->code == REST_CODE(4, 5) && translation->status == 400 &&
+        (response->payload_length == 0 || translation->format == MEDIA_FORMAT_NONE ||
+         translation->format == MEDIA_FORMAT_TEXT))
+        return add_method_text(translation);
+    if (response->payload_length > 0)
+        return add_representation(translation);
+    if (is_error(translation)) {
+        fail_without_payload(translation);
+        return 0;
+    }
+    if (translation->format != MEDIA_FORMAT_NONE)
+        return media_to_reply(exchange->policy->media, (uint16_t)translation->format,
+                              &exchange->reply);
+    return 0;
+}
+
+static int add_etag(struct translation *translation)
+{
+    struct exchange *exchange = translation->exchange;
+    bool is_get = (exchange->method & (HTTP_METHOD_GET | HTTP_METHOD_HEAD)) != 0;
+    bool is_put = exchange->method == HTTP_METHOD_PUT && exchange->rules->put_etag;
+
+    if (is_error(translation) || (is_get && translation->status != 200) || (!is_get && !is_put))
+        return 0;
+    return fields_add_etag(translation->response, is_get ? exchange->accept : MEDIA_FORMAT_NONE,
+                           &exchange->reply);
+}
+
+/* Whether an HC Proxy URI may stand in for a location that the mapping cannot express: only when
+ * the client could follow it (URI-29). */
+static bool may_use_hc(struct exchange *exchange, const struct rest_message *response)
+{
+    struct rest_message place = {.code = REST_GET};
+
+    if (exchange->match.kind == MAPPING_HC)
+        return true;
+    /* The upstream proxy knows the address of the target, the gateway does not. */
+    if (exchange->policy->has_upstream_proxy)
+        return false;
+    for (size_t i = 0; i < response->option_count; i++) {
+        if (response->options[i].number != REST_OPTION_LOCATION_PATH)
+            continue;
+        place.options[place.option_count] = response->options[i];
+        place.options[place.option_count++].number = REST_OPTION_URI_PATH;
+    }
+    return exchange_may_get(exchange, &place);
+}
+
+static void add_location(struct translation *translation)
+{
+    struct exchange *exchange = translation->exchange;
+    const struct rest_message *response = translation->response;
+    struct buffer text;
+
+    if (translation->status != 201 || !fields_has_location(response))
+        return;
+    buffer_init(&text, HTTP_REPLY_ARENA_SIZE / 2);
+    if (mapping_reverse(exchange->policy->mappings, &exchange->match, response,
+                        may_use_hc(exchange, response), &text) == 0)
+        (void)http_reply_add(&exchange->reply, "Location", "%s", buffer_text(&text));
+    buffer_clear(&text);
+}
+
+static int add_vary(const struct translation *translation)
+{
+    const struct exchange *exchange = translation->exchange;
+    bool by_accept = translation->varies_by_accept || exchange->choice.count > 0 ||
+                     exchange->rules->strict_accept;
+
+    if (!by_accept && !exchange->choice.depends_on_coding)
+        return 0;
+    return http_reply_add(&translation->exchange->reply, "Vary", "%s%s%s",
+                          by_accept ? "Accept" : "",
+                          by_accept && exchange->choice.depends_on_coding ? ", " : "",
+                          exchange->choice.depends_on_coding ? "Accept-Encoding" : "");
+}
+
+/* What a person with curl -i wants to know of the CoAP side. */
+static int add_traces(struct exchange *exchange, const struct rest_message *response,
+                      const struct request_report *report)
+{
+    struct http_reply *reply = &exchange->reply;
+    const char *name = exchange->policy->name;
+    char code[8];
+    int failed;
+
+    failed = http_reply_add(reply, "X-CoAP-Code", "%s", rest_code_format(response->code, code));
+    failed |=
+        http_reply_add(reply, "Server-Timing", "coap;dur=%.1f", (double)report->elapsed_us / 1000);
+    if (exchange->policy->forward_proxy)
+        failed |= http_reply_add(reply, "Via", "CoAP/1 %s", name == NULL ? "coapgw" : name);
+    return failed;
+}
+
+static bool is_refused_by_client(const struct translation *translation)
+{
+    const struct exchange *exchange = translation->exchange;
+    int format = translation->format;
+
+    if (!exchange->rules->strict_accept || !is_safe(exchange) || translation->status != 200 ||
+        translation->response->payload_length == 0)
+        return false;
+    if (format == MEDIA_FORMAT_NONE)
+        format = exchange->rules->content_format;
+    if (format == MEDIA_FORMAT_NONE)
+        format = MEDIA_FORMAT_OCTETS;
+    return !media_is_accepted(exchange->policy->media, exchange->request, (uint16_t)format);
+}
+
+static void make_reply(struct translation *translation, const struct request_report *report)
+{
+    struct exchange *exchange = translation->exchange;
+    const struct rest_message *response = translation->response;
+    int failed;
+
+    exchange->reply.status = translation->status;
+    failed = add_body(translation);
+    failed |= add_etag(translation);
+    add_location(translation);
+    if (translation->status == 405)
+        exchange_add_allow(exchange, exchange->rules->methods & ~exchange->method);
+    /* What freshness says of the node's own 503 counts, not what errors of ours carry. */
+    http_reply_remove(&exchange->reply, "Cache-Control");
+    failed |=
+        freshness_add_fields(response, translation->status, is_safe(exchange), &exchange->reply);
+    failed |= add_vary(translation);
+    failed |= add_traces(exchange, response, report);
+    exchange->step = EXCHANGE_STEP_ANSWERED;
+    if (failed != 0)
+        (void)exchange_fail(exchange, PROBLEM_OUT_OF_MEMORY, 503,
+                            "the gateway is short of memory for the answer");
+}
+
+void exchange_translate(struct exchange *exchange, const struct rest_message *response,
+                        const struct request_report *report)
+{
+    struct translation translation = {.exchange = exchange, .response = response};
+    struct core *core = exchange->core;
+    char node[128];
+
+    (void)exchange_node_phrase(exchange, node, sizeof node);
+    if (is_unexpected(response->code)) {
+        fail_unexpected(exchange, response->code);
+    } else if (response->code == REST_CODE(2, 1) && fields_has_reserved_location(response)) {
+        log_write_limited(core->options.log, &core->peer_limit, timers_now_us(core->options.timers),
+                          LOG_LEVEL_WARNING,
+                          "%s: 2.01 with a reserved Location option: its location is unknown",
+                          node);
+        (void)exchange_fail(exchange, PROBLEM_BAD_RESPONSE, 502,
+                            "%s told the location of what it created in a way that is not defined",
+                            node);
+    } else {
+        read_response(&translation);
+        if (!is_refused_by_client(&translation)) {
+            make_reply(&translation, report);
+            return;
+        }
+        (void)exchange_fail(exchange, PROBLEM_NOT_ACCEPTABLE, 406,
+                            "%s has the resource, but not in a media type that Accept allows",
+                            node);
+        (void)http_reply_add(&exchange->reply, "Vary", "Accept");
+    }
+    (void)add_traces(exchange, response, report);
+}
