@@ -61,6 +61,9 @@ bool document_read_bool(struct document *document, const struct document_place *
                         const char *key, bool *value);
 bool document_read_number(struct document *document, const struct document_place *place,
                           const char *key, uint64_t minimum, uint64_t maximum, uint64_t *value);
+/* A number that may have a fraction. */
+bool document_read_real(struct document *document, const struct document_place *place,
+                        const char *key, double minimum, double maximum, double *value);
 /* Seconds (fractions allowed) to milliseconds. */
 bool document_read_seconds(struct document *document, const struct document_place *place,
                            const char *key, double minimum, double maximum, uint32_t *value_ms);

@@ -44,7 +44,7 @@ test_unit_test_message_layer_LDADD = $(UNIT_LIBS)
 # HTTP and CoAP terms
 terms_tests = test/unit/test_rest test/unit/test_http_message test/unit/test_method \
 	test/unit/test_status test/unit/test_freshness test/unit/test_fields \
-	test/unit/test_media_type test/unit/test_problem test/unit/test_link_format
+	test/unit/test_media_type
 check_PROGRAMS += $(terms_tests)
 TESTS += $(terms_tests)
 test_unit_test_rest_LDADD = $(UNIT_LIBS)
@@ -54,17 +54,18 @@ test_unit_test_status_LDADD = $(UNIT_LIBS)
 test_unit_test_freshness_LDADD = $(UNIT_LIBS)
 test_unit_test_fields_LDADD = $(UNIT_LIBS)
 test_unit_test_media_type_LDADD = $(UNIT_LIBS)
-test_unit_test_problem_LDADD = $(UNIT_LIBS)
-test_unit_test_link_format_LDADD = $(UNIT_LIBS)
 
 # URIs, templates, mappings
-mapping_tests = test/unit/test_uri test/unit/test_template
+mapping_tests = test/unit/test_uri test/unit/test_template test/unit/test_document \
+	test/unit/test_settings
 check_PROGRAMS += $(mapping_tests)
 TESTS += $(mapping_tests)
 test_unit_test_uri_SOURCES = test/unit/test_uri.c test/unit/cases.c
 test_unit_test_uri_LDADD = $(UNIT_LIBS)
 test_unit_test_template_SOURCES = test/unit/test_template.c test/unit/cases.c
 test_unit_test_template_LDADD = $(UNIT_LIBS)
+test_unit_test_document_LDADD = $(UNIT_LIBS)
+test_unit_test_settings_LDADD = $(UNIT_LIBS)
 
 # http
 http_tests = test/unit/test_http_guard test/unit/test_http_framing test/unit/test_http_server

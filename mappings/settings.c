@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "settings.h"
+
+/*
+ * settings: reads the object "coap" of coapgw.json, of a node or of a mapping. Members are read
+ * over what is there already, so that an override is the same call on a copy; what RFC 7252 4.8.1
+ * wants to be said on purpose is checked on the result.
+ */
+
+#include <string.h>
+
+#include "document.h"
+
+void settings_init(struct settings *settings)
+{
+    /* RFC 7252 4.8; deadline is MAX_TRANSMIT_SPAN, when the last transmission has been made */
+    *settings = (struct settings){
+        .ack_timeout_ms = 2000,
+        .ack_random_percent = 150,
+        .max_retransmit = 4,
+        .nstart = 1,
+        .deadline_ms = 45 * 1000,
+        .acked_deadline_ms = 120 * 1000,
+        .queue_per_node = 64,
+        .hop_limit = 16,
+    };
+}
+
+/* Reads a whole number into a field of 32 bits. */
+static bool read_u32(struct document *document, const struct document_place *place, const char *key,
+                     uint32_t minimum, uint32_t maximum, uint32_t *value)
+{
+    uint64_t number;
+    if (!document_read_number(document, place, key, minimum, maximum, &number)) {
+        return false;
+    }
+    *value = (uint32_t)number;
+    return true;
+}
+
+static void read_timing(struct settings *settings, struct document *document,
+                        const struct document_place *place)
+{
+    double factor;
+    bool says_unsafe =
+        document_read_bool(document, place, "unsafe_timing", &settings->has_unsafe_timing);
+    bool says_timeout =
+        document_read_seconds(document, place, "ack_timeout", 0.01, 60, &settings->ack_timeout_ms);
+    if (document_read_real(document, place, "ack_random_factor", 1.0, 10.0, &factor)) {
+        settings->ack_random_percent = (uint32_t)(factor * 100 + 0.5);
+    }
+    read_u32(document, place, "max_retransmit", 0, 10, &settings->max_retransmit);
+    bool says_nstart = read_u32(document, place, "nstart", 1, 1000, &settings->nstart);
+    if (settings->has_unsafe_timing) {
+        return;
+    }
+    if ((says_timeout || says_unsafe) && settings->ack_timeout_ms < 2000) {
+        struct document_place member = document_member(document, place, "ack_timeout");
+        document_error(document, &member,
+                       "below 2 seconds needs \"unsafe_timing\": true beside it (RFC 7252 4.8.1)");
+    }
+    if ((says_nstart || says_unsafe) && settings->nstart > 1) {
+        struct document_place member = document_member(document, place, "nstart");
+        document_error(document, &member,
+                       "above 1 needs \"unsafe_timing\": true beside it (RFC 7252 4.8.1)");
+    }
+}
+
+static void read_type(struct settings *settings, struct document *document,
+                      const struct document_place *place)
+{
+    const char *type;
+    if (!document_read_string(document, place, "type", &type)) {
+        return;
+    }
+    settings->is_non_confirmable = strcmp(type, "non") == 0;
+    if (!settings->is_non_confirmable && strcmp(type, "con") != 0) {
+        struct document_place member = document_member(document, place, "type");
+        document_error(document, &member, "must be \"con\" or \"non\"");
+    }
+}
+
+/* What an override has no business with: there is one of each for all nodes. */
+static void refuse_global(struct document *document, const struct document_place *place)
+{
+    static const char *const members[] = {"outstanding", "bind", "listen", "upstream_proxy",
+                                          "max_body"};
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        struct document_place member = document_member(document, place, members[i]);
+        if (member.value != NULL) {
+            document_error(document, &member,
+                           "holds for all nodes: it stands in \"coap\" of coapgw.json only");
+        }
+    }
+}
+
+void settings_read(struct settings *settings, struct document *document,
+                   const struct document_place *place, enum settings_scope scope)
+{
+    static const char *const unbuilt[] = {"probing_rate", "transfer_deadline",
+                                          "block_size",   "blockwise_threshold",
+                                          "block_token",  "no_response"};
+    if (!document_expect_object(document, place)) {
+        return;
+    }
+    read_timing(settings, document, place);
+    document_read_seconds(document, place, "deadline", 0.1, 86400, &settings->deadline_ms);
+    document_read_seconds(document, place, "acked_deadline", 0.1, 86400,
+                          &settings->acked_deadline_ms);
+    read_type(settings, document, place);
+    read_u32(document, place, "queue_per_node", 1, 100000, &settings->queue_per_node);
+    uint64_t hop_limit;
+    if (document_read_number(document, place, "hop_limit", 1, 255, &hop_limit)) {
+        settings->hop_limit = (uint8_t)hop_limit;
+    }
+    for (size_t i = 0; i < sizeof(unbuilt) / sizeof(unbuilt[0]); i++) {
+        document_refuse_unbuilt(document, place, unbuilt[i]);
+    }
+    if (scope == SETTINGS_OVERRIDE) {
+        refuse_global(document, place);
+        document_refuse_unknown(document, place);
+    }
+}
