@@ -61,6 +61,10 @@ struct mapping_match {
 struct mapping_table *mapping_table_new(const struct settings *global_settings);
 void mapping_table_free(struct mapping_table *table);
 
+/* Makes `defaults` (copied; what it points to is borrowed for the table's life) the policy of HC
+ * targets and of the forward proxy. Without it they have the global settings alone. */
+void mapping_table_set_defaults(struct mapping_table *table, const struct mapping_policy *defaults);
+
 /* Adds the HC Proxy URIs of coapgw.json (array at `place`; absent: the default mapping
  * /hc/{+tu}). */
 void mapping_load_hc(struct mapping_table *table, struct document *document,

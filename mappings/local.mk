@@ -11,5 +11,7 @@ EXTRA_DIST += mappings/tables/codes.h mappings/tables/content_formats.h \
 
 # URIs, templates, mappings and the documents they come from
 libmappings_a_SOURCES += mappings/uri.c mappings/uri_options.c mappings/template.c \
-	mappings/document.c mappings/document_lines.c mappings/settings.c
-EXTRA_DIST += mappings/uri_private.h mappings/document_lines.h
+	mappings/document.c mappings/document_lines.c mappings/settings.c mappings/mapping.c \
+	mappings/mapping_table.c mappings/mapping_text.c mappings/mapping_load.c \
+	mappings/mapping_reverse.c
+EXTRA_DIST += mappings/uri_private.h mappings/document_lines.h mappings/mapping_table.h
