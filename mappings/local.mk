@@ -5,9 +5,12 @@ EXTRA_DIST += mappings/tables/options.h mappings/tables/problems.h mappings/tabl
 libmappings_a_SOURCES += mappings/rest.c mappings/http_message.c mappings/method.c \
 	mappings/status.c mappings/freshness.c mappings/fields.c \
 	mappings/media_syntax.c mappings/media_table.c mappings/media_type.c mappings/media_accept.c \
-	mappings/media_loose.c mappings/media_load.c
+	mappings/media_loose.c mappings/media_load.c \
+	mappings/problem.c mappings/problem_cbor.c mappings/problem_concise.c \
+	mappings/problem_reference.c mappings/link_format.c
 EXTRA_DIST += mappings/tables/codes.h mappings/tables/content_formats.h \
-	mappings/media_syntax.h mappings/media_table.h
+	mappings/media_syntax.h mappings/media_table.h mappings/problem_cbor.h \
+	mappings/problem_reference.h
 
 # URIs, templates, mappings and the documents they come from
 libmappings_a_SOURCES += mappings/uri.c mappings/uri_options.c mappings/template.c \

@@ -44,7 +44,7 @@ test_unit_test_message_layer_LDADD = $(UNIT_LIBS)
 # HTTP and CoAP terms
 terms_tests = test/unit/test_rest test/unit/test_http_message test/unit/test_method \
 	test/unit/test_status test/unit/test_freshness test/unit/test_fields \
-	test/unit/test_media_type
+	test/unit/test_media_type test/unit/test_problem test/unit/test_link_format
 check_PROGRAMS += $(terms_tests)
 TESTS += $(terms_tests)
 test_unit_test_rest_LDADD = $(UNIT_LIBS)
@@ -54,6 +54,8 @@ test_unit_test_status_LDADD = $(UNIT_LIBS)
 test_unit_test_freshness_LDADD = $(UNIT_LIBS)
 test_unit_test_fields_LDADD = $(UNIT_LIBS)
 test_unit_test_media_type_LDADD = $(UNIT_LIBS)
+test_unit_test_problem_LDADD = $(UNIT_LIBS)
+test_unit_test_link_format_LDADD = $(UNIT_LIBS)
 
 # URIs, templates, mappings
 mapping_tests = test/unit/test_uri test/unit/test_template test/unit/test_document \
