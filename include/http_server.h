@@ -20,7 +20,7 @@ struct loop;
 struct timers;
 
 struct http_limits {
-    size_t body;   /* bytes */
+    size_t body;   /* bytes; kept by the core, which knows the mapping (exchange_body_maximum) */
     size_t header; /* request line and fields together, bytes */
     unsigned connections;
     uint32_t idle_timeout_ms;    /* keep-alive without a request */
@@ -42,17 +42,22 @@ struct http_server *http_server_new(const struct http_server_options *options);
  * real port. 0, or a negative errno value (EADDRNOTAVAIL and EAFNOSUPPORT may be ignored for [::1]
  * on hosts without IPv6). */
 int http_server_listen(struct http_server *server, const char *address);
-/* A reload changed the limits or the ways to authenticate: they count for new connections. */
+/* A reload changed the limits or the ways to authenticate: they count for new connections. When
+ * memory is short for a second libmicrohttpd daemon, the sizes and idle time stay as they were. */
 void http_server_configure(struct http_server *server, const struct http_limits *limits);
 /* The table through which the core tells of answers. */
 extern const struct north_ops http_server_north_ops;
-/* Turn-end hook: lets libmicrohttpd run. True when it wants to run again at once. */
+/* Turn-end hook, added by the owner: lets libmicrohttpd run, which may begin exchanges, so it
+ * stands before the hooks that send and that free what has ended. True when it wants to run again
+ * at once.
+ */
 bool http_server_run(void *server);
-/* Stops accepting; answers what is under way with "Connection: close". */
+/* Stops accepting; answers what is under way with "Connection: close"; ends idle connections. */
 void http_server_drain(struct http_server *server);
 /* Connections that still live. */
 size_t http_server_connections(const struct http_server *server);
-/* Resumes and ends every connection, then frees the server (NULL is fine). */
+/* Detaches every exchange, ends every connection, then frees the server (NULL is fine). Before the
+ * core and the loop are freed; the hook above must not run any more. */
 void http_server_free(struct http_server *server);
 
 #endif

@@ -251,6 +251,8 @@ static enum MHD_Result take_head(struct http_call *call, const char *method, con
     call->request.method = verdict.method;
     call->request.method_text = call->head.method;
     call->request.target = call->target;
+    call->request.fields = call->head.fields; /* a refusal looks at Accept */
+    call->request.field_count = call->head.field_count;
     if (lacks_reply_room(call)) {
         refuse_directly(call, verdict.status == 414 ? 414 : 431,
                         verdict.status == 414 ? "target-too-long" : "header-too-large",
