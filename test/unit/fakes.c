@@ -47,7 +47,8 @@ static enum channel_result fake_send(void *handle, const struct endpoint_address
         ck_assert_ptr_nonnull(fake->sent);
     }
     struct fake_datagram *copy = &fake->sent[fake->count++];
-    ck_assert_uint_le(length, sizeof copy->bytes);
+    if (length > sizeof copy->bytes)
+        ck_abort_msg("a datagram of %zu bytes", length);
     copy->to = *to;
     copy->sent_us = timers_now_us(fake->timers);
     copy->length = length;

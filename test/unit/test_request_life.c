@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "request_layer.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "request_fixture.h"
+
+/*
+ * Tests of the life of a request: cancelled in each state, started and cancelled from inside
+ * events, refused at each limit and when memory is short.
+ */
+
+/* --- allocation --- */
+
+/* The n-th allocation inside request_start fails, and all after it; 0: none does. */
+static unsigned long fails_at;
+/* Every calloc fails (Check itself uses malloc). */
+static bool fails_calloc;
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *block, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *block, size_t size);
+
+static bool may_allocate(void)
+{
+    if (fails_at == 0 || !w.is_starting)
+        return true;
+    if (fails_at == 1)
+        return false;
+    fails_at--;
+    return true;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return may_allocate() ? __real_malloc(size) : NULL;
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return !fails_calloc && may_allocate() ? __real_calloc(count, size) : NULL;
+}
+
+void *__wrap_realloc(void *block, size_t size)
+{
+    return may_allocate() ? __real_realloc(block, size) : NULL;
+}
+
+START_TEST(a_request_without_memory_is_refused_and_leaves_nothing)
+{
+    unsigned long n = 0;
+    enum request_refusal refusal;
+
+    do {
+        fake_channel_forget(&w.channel);
+        ck_assert_uint_lt(n, 20);
+        /* Room for the record of what is sent, so that only the layer's allocations fail. */
+        if (w.channel.sent == NULL) {
+            start(1, &w.other);
+            request_cancel(w.layer, w.calls[1].id);
+            fake_channel_forget(&w.channel);
+        }
+        fails_at = ++n;
+        refusal = start(0, &w.node);
+        fails_at = 0;
+        if (refusal != REQUEST_STARTED) {
+            ck_assert_int_eq(refusal, REQUEST_NO_MEMORY);
+            ck_assert_uint_eq(w.channel.count, 0);
+            ck_assert_uint_eq(request_layer_outstanding(w.layer), 0);
+        }
+    } while (refusal != REQUEST_STARTED);
+    ck_assert_uint_ge(n, 3);
+    struct pdu request = sent(0);
+    respond(&w.node, PDU_ACK, request.mid, &request, "x");
+    expect_response(0, "x");
+}
+END_TEST
+
+START_TEST(a_layer_without_memory_is_not_made)
+{
+    struct request_layer_options options = {
+        .message = {.timers = w.timers,
+                    .random = random_sequence_source(&w.mids),
+                    .channel = fake_channel_of(&w.channel),
+                    .maximum_endpoints = 100},
+        .token_random = random_sequence_source(&w.tokens),
+        .maximum_requests = 100,
+    };
+    for (fails_at = 1; fails_at <= 2;) {
+        unsigned long n = fails_at;
+        w.is_starting = true;
+        struct request_layer *layer = request_layer_new(&options);
+        w.is_starting = false;
+        ck_assert_ptr_null(layer);
+        fails_at = n + 1;
+    }
+    fails_at = 0;
+}
+END_TEST
+
+START_TEST(many_requests_survive_a_table_that_cannot_grow)
+{
+    w.settings.nstart = 2000;
+    w.settings.queue_per_node = 2000;
+    unsigned started = 0, refused = 0;
+    struct endpoint_address any = w.node;
+    for (unsigned i = 0; i < 2000; i++) {
+        fake_channel_forget(&w.channel);
+        fails_at = i % 7 == 0 ? 1 + i % 5 : 0;
+        enum request_refusal refusal = start(0, &any);
+        fails_at = 0;
+        if (refusal == REQUEST_STARTED)
+            started++;
+        else
+            refused++;
+    }
+    ck_assert_uint_gt(refused, 0);
+    ck_assert_uint_eq(request_layer_outstanding(w.layer), started);
+    clock_advance(w.timers, 100000);
+    ck_assert_uint_eq(w.calls[0].failures, started);
+    ck_assert_uint_eq(request_layer_outstanding(w.layer), 0);
+}
+END_TEST
+
+START_TEST(a_response_is_taken_without_memory_for_its_duplicates)
+{
+    start(0, &w.node);
+    struct pdu request = sent(0);
+    acknowledge(&w.node, &request);
+    start(1, &w.node);
+    fails_calloc = true;
+    respond(&w.node, PDU_CON, 7, &request, "x");
+    fails_calloc = false;
+    expect_response(0, "x");
+    ck_assert_int_eq(sent(2).type, PDU_ACK);
+}
+END_TEST
+
+/* --- cancelling --- */
+
+START_TEST(a_cancelled_request_hears_nothing_in_any_state)
+{
+    /* QUEUED, UNACKED */
+    start(0, &w.node);
+    start(1, &w.node);
+    struct pdu request = sent(0);
+    request_cancel(w.layer, w.calls[1].id);
+    request_cancel(w.layer, w.calls[0].id);
+    ck_assert_uint_eq(w.channel.count, 1);
+    respond(&w.node, PDU_ACK, request.mid, &request, "x");
+    /* ACKED */
+    start(2, &w.node);
+    request = sent(1);
+    acknowledge(&w.node, &request);
+    request_cancel(w.layer, w.calls[2].id);
+    respond(&w.node, PDU_CON, 4, &request, "x");
+    ck_assert_int_eq(sent(2).type, PDU_RST);
+    /* overdue */
+    start(3, &w.node);
+    clock_advance(w.timers, 50000);
+    ck_assert_uint_eq(w.calls[3].overdues, 1);
+    request_cancel(w.layer, w.calls[3].id);
+    /* NON */
+    w.settings.is_non_confirmable = true;
+    start(4, &w.node);
+    request_cancel(w.layer, w.calls[4].id);
+    /* refused by our own system, not told yet */
+    w.channel.result = CHANNEL_UNREACHABLE;
+    start(5, &w.node);
+    request_cancel(w.layer, w.calls[5].id);
+    clock_advance(w.timers, 600000);
+    for (unsigned i = 0; i < 6; i++)
+        expect_pending(i);
+    ck_assert_uint_eq(request_layer_outstanding(w.layer), 0);
+    ck_assert_uint_eq(timers_next_us(w.timers), TIMERS_NEVER);
+}
+END_TEST
+
+START_TEST(ids_of_the_past_and_the_future_are_fine)
+{
+    request_cancel(w.layer, 0);
+    request_cancel(w.layer, UINT64_MAX);
+    request_cancel(w.layer, 1);
+    start(0, &w.node);
+    uint64_t old = w.calls[0].id;
+    request_cancel(w.layer, old);
+    request_cancel(w.layer, old);
+    start(1, &w.node);
+    ck_assert_uint_ne(w.calls[1].id, old);
+    request_cancel(w.layer, old);
+    ck_assert_uint_eq(request_layer_outstanding(w.layer), 1);
+    request_cancel(w.layer, w.calls[1].id ^ UINT64_C(1) << 32);
+    ck_assert_uint_eq(request_layer_outstanding(w.layer), 1);
+}
+END_TEST
+
+START_TEST(cancelling_frees_the_slot_for_the_next)
+{
+    start(0, &w.node);
+    start(1, &w.node);
+    request_cancel(w.layer, w.calls[0].id);
+    ck_assert_uint_eq(w.channel.count, 2);
+    struct pdu request = sent(1);
+    respond(&w.node, PDU_ACK, request.mid, &request, "x");
+    expect_response(1, "x");
+}
+END_TEST
+
+/* --- from inside events --- */
+
+/* Cancels itself (an unknown id by now), its neighbour and one that waits, and starts another. */
+static void cancel_and_start(struct call *call)
+{
+    request_cancel(w.layer, call->id);
+    request_cancel(w.layer, w.calls[1].id);
+    request_cancel(w.layer, w.calls[2].id);
+    ck_assert_int_eq(start(9, &w.node), REQUEST_STARTED);
+}
+
+static void prepare_neighbours(void)
+{
+    w.settings.nstart = 2;
+    start(0, &w.node);
+    start(1, &w.node);
+    start(2, &w.node);
+    start(3, &w.node);
+    w.calls[0].action = cancel_and_start;
+}
+
+static void expect_neighbours(void)
+{
+    ck_assert_uint_eq(w.calls[0].responses + w.calls[0].failures, 1);
+    expect_pending(1);
+    expect_pending(2);
+    ck_assert_uint_eq(request_layer_outstanding(w.layer), 2);
+    struct pdu next = sent(w.channel.count - 2), last = sent(w.channel.count - 1);
+    respond(&w.node, PDU_ACK, next.mid, &next, "three");
+    respond(&w.node, PDU_ACK, last.mid, &last, "nine");
+    expect_response(3, "three");
+    expect_response(9, "nine");
+}
+
+START_TEST(a_response_event_may_cancel_and_start_requests)
+{
+    prepare_neighbours();
+    struct pdu request = sent(0);
+    respond(&w.node, PDU_ACK, request.mid, &request, "x");
+    expect_neighbours();
+}
+END_TEST
+
+START_TEST(a_separate_response_event_may_cancel_and_start_requests)
+{
+    prepare_neighbours();
+    struct pdu request = sent(0);
+    /* The ACK goes out behind the requests that the event let go. */
+    respond(&w.node, PDU_CON, 5, &request, "x");
+    ck_assert_int_eq(sent(w.channel.count - 1).type, PDU_ACK);
+    w.channel.count--;
+    expect_neighbours();
+}
+END_TEST
+
+START_TEST(a_failure_event_may_cancel_and_start_requests)
+{
+    prepare_neighbours();
+    struct pdu request = sent(0);
+    fake_channel_deliver_empty(&w.channel, &w.node, PDU_RST, request.mid);
+    expect_neighbours();
+}
+END_TEST
+
+START_TEST(a_deadline_event_may_cancel_and_start_requests)
+{
+    /* Three that were acknowledged at the same moment. */
+    for (unsigned i = 0; i < 3; i++) {
+        start(i, &w.node);
+        struct pdu request = sent(i);
+        acknowledge(&w.node, &request);
+    }
+    w.calls[0].action = cancel_and_start;
+    clock_advance(w.timers, 120000);
+    expect_failure(0, REQUEST_TIMED_OUT);
+    expect_pending(1);
+    expect_pending(2);
+    ck_assert_uint_eq(request_layer_outstanding(w.layer), 1);
+}
+END_TEST
+
+START_TEST(freeing_the_layer_drops_requests_without_events)
+{
+    w.settings.nstart = 2;
+    for (unsigned i = 0; i < 5; i++)
+        start(i, &w.node);
+    struct pdu request = sent(0);
+    acknowledge(&w.node, &request);
+    request_layer_free(w.layer);
+    w.layer = NULL;
+    for (unsigned i = 0; i < 5; i++)
+        expect_pending(i);
+    ck_assert_uint_eq(timers_next_us(w.timers), TIMERS_NEVER);
+}
+END_TEST
+
+/* --- limits --- */
+
+START_TEST(requests_above_the_maximum_are_refused)
+{
+    request_layer_set_maximum(w.layer, 2);
+    ck_assert_int_eq(start(0, &w.node), REQUEST_STARTED);
+    ck_assert_int_eq(start(1, &w.other), REQUEST_STARTED);
+    ck_assert_int_eq(start(2, &w.node), REQUEST_QUEUE_FULL);
+    request_cancel(w.layer, w.calls[0].id);
+    ck_assert_int_eq(start(2, &w.node), REQUEST_STARTED);
+}
+END_TEST
+
+START_TEST(a_full_queue_refuses_and_tells_when_to_come_back)
+{
+    w.settings.queue_per_node = 4;
+    ck_assert_uint_eq(request_layer_retry_after(w.layer, &w.node), 1);
+    /* One request that took 1.5 s. */
+    start(0, &w.node);
+    struct pdu request = sent(0);
+    clock_advance(w.timers, 1500);
+    respond(&w.node, PDU_ACK, request.mid, &request, "x");
+    for (unsigned i = 1; i <= 5; i++)
+        ck_assert_int_eq(start(i, &w.node), REQUEST_STARTED);
+    ck_assert_int_eq(start(6, &w.node), REQUEST_QUEUE_FULL);
+    ck_assert_uint_eq(w.calls[6].id, 0);
+    ck_assert_uint_eq(request_layer_outstanding(w.layer), 5);
+    /* Five before it at 1.5 s each. */
+    ck_assert_uint_eq(request_layer_retry_after(w.layer, &w.node), 8);
+    ck_assert_uint_eq(request_layer_retry_after(w.layer, &w.other), 1);
+}
+END_TEST
+
+START_TEST(a_message_that_does_not_fit_is_refused)
+{
+    struct rest_request put;
+    uint8_t payload[1200] = {0};
+    uint64_t id = 1;
+
+    rest_request_init(&put);
+    put.message.code = REST_PUT;
+    put.message.payload = payload;
+    put.message.payload_length = 1024;
+    struct request_spec spec = {.peer = w.node, .message = &put.message, .settings = &w.settings};
+    static const struct request_events none;
+    spec.events = &none;
+    ck_assert_int_eq(request_start(w.layer, &spec, &id), REQUEST_STARTED);
+    request_cancel(w.layer, id);
+    put.message.payload_length = REST_REQUEST_SIZE - 4 - 8 - 1;
+    ck_assert_int_eq(request_start(w.layer, &spec, &id), REQUEST_STARTED);
+    request_cancel(w.layer, id);
+    put.message.payload_length++;
+    ck_assert_int_eq(request_start(w.layer, &spec, &id), REQUEST_TOO_LONG);
+    ck_assert_uint_eq(id, 0);
+    ck_assert_uint_eq(request_layer_outstanding(w.layer), 0);
+}
+END_TEST
+
+START_TEST(requests_by_the_ten_thousand_are_matched_each_to_its_own)
+{
+    enum { ROUNDS = 200 };
+    w.settings.nstart = 32;
+    w.settings.queue_per_node = 64;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        memset(w.calls, 0, sizeof w.calls);
+        fake_channel_forget(&w.channel);
+        for (unsigned i = 0; i < CALLS; i++)
+            ck_assert_int_eq(start(i, i & 1 ? &w.node : &w.other), REQUEST_STARTED);
+        ck_assert_uint_eq(w.channel.count, CALLS);
+        /* The newest first. */
+        for (unsigned i = CALLS; i-- > 0;) {
+            char text[8];
+            struct pdu request = sent(i);
+            snprintf(text, sizeof text, "%u", i);
+            respond(i & 1 ? &w.node : &w.other, PDU_ACK, request.mid, &request, text);
+            expect_response(i, text);
+        }
+        ck_assert_uint_eq(request_layer_outstanding(w.layer), 0);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("request_life");
+    TCase *tests = tcase_create("request_life");
+
+    tcase_set_timeout(tests, 20);
+    tcase_add_checked_fixture(tests, request_setup, request_teardown);
+    tcase_add_test(tests, a_request_without_memory_is_refused_and_leaves_nothing);
+    tcase_add_test(tests, a_layer_without_memory_is_not_made);
+    tcase_add_test(tests, many_requests_survive_a_table_that_cannot_grow);
+    tcase_add_test(tests, a_response_is_taken_without_memory_for_its_duplicates);
+    tcase_add_test(tests, a_cancelled_request_hears_nothing_in_any_state);
+    tcase_add_test(tests, ids_of_the_past_and_the_future_are_fine);
+    tcase_add_test(tests, cancelling_frees_the_slot_for_the_next);
+    tcase_add_test(tests, a_response_event_may_cancel_and_start_requests);
+    tcase_add_test(tests, a_separate_response_event_may_cancel_and_start_requests);
+    tcase_add_test(tests, a_failure_event_may_cancel_and_start_requests);
+    tcase_add_test(tests, a_deadline_event_may_cancel_and_start_requests);
+    tcase_add_test(tests, freeing_the_layer_drops_requests_without_events);
+    tcase_add_test(tests, requests_above_the_maximum_are_refused);
+    tcase_add_test(tests, a_full_queue_refuses_and_tells_when_to_come_back);
+    tcase_add_test(tests, a_message_that_does_not_fit_is_refused);
+    tcase_add_test(tests, requests_by_the_ten_thousand_are_matched_each_to_its_own);
+    suite_add_tcase(suite, tests);
+
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
