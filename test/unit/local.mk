@@ -62,6 +62,7 @@ test_unit_test_method_LDADD = $(UNIT_LIBS)
 test_unit_test_status_LDADD = $(UNIT_LIBS)
 test_unit_test_freshness_LDADD = $(UNIT_LIBS)
 test_unit_test_fields_LDADD = $(UNIT_LIBS)
+test_unit_test_media_type_SOURCES = test/unit/test_media_type.c test/unit/cases.c
 test_unit_test_media_type_LDADD = $(UNIT_LIBS)
 test_unit_test_problem_LDADD = $(UNIT_LIBS)
 test_unit_test_link_format_LDADD = $(UNIT_LIBS)

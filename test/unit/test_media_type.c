@@ -10,7 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cases.h"
 #include "http_message.h"
+#include "media_table.h"
 #include "proves.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
@@ -31,60 +33,9 @@ static void tear_down(void)
     media_table_free(table);
 }
 
-/* A file of cases: columns between " | ", "-" for an absent value. */
-enum { COLUMNS = 8 };
-
-struct case_file {
-    FILE *stream;
-    const char *name;
-    unsigned line;
-    char text[1024];
-    char *columns[COLUMNS];
-    size_t count;
-};
-
-static void case_file_open(struct case_file *file, const char *name)
+static bool case_has_flag(const struct cases *cases, const char *flag)
 {
-    char path[512];
-    const char *srcdir = getenv("srcdir");
-    snprintf(path, sizeof(path), "%s/test/data/media_type/%s", srcdir ? srcdir : ".", name);
-    *file = (struct case_file){.stream = fopen(path, "r"), .name = name};
-    ck_assert_msg(file->stream != NULL, "%s cannot be read", path);
-}
-
-static char *trim(char *text)
-{
-    text += strspn(text, " ");
-    size_t length = strlen(text);
-    while (length > 0 && strchr(" \n", text[length - 1]))
-        text[--length] = '\0';
-    return text;
-}
-
-static bool case_file_next(struct case_file *file)
-{
-    while (fgets(file->text, sizeof(file->text), file->stream)) {
-        file->line++;
-        if (file->text[0] == '#' || file->text[0] == '\n')
-            continue;
-        file->count = 0;
-        char *rest = file->text;
-        while (rest && file->count < COLUMNS) {
-            char *bar = strstr(rest, " | ");
-            if (bar)
-                *bar = '\0';
-            file->columns[file->count++] = trim(rest);
-            rest = bar ? bar + 3 : NULL;
-        }
-        return true;
-    }
-    fclose(file->stream);
-    return false;
-}
-
-static bool case_has_flag(const struct case_file *file, const char *flag)
-{
-    return strstr(file->columns[0], flag) != NULL;
+    return strstr(cases->fields[0], flag) != NULL;
 }
 
 static size_t set_fields(struct http_field fields[2], const char *first, const char *first_value,
@@ -115,30 +66,30 @@ static const char *outcome_text(enum media_outcome outcome, uint16_t format)
 
 START_TEST(content_of_a_request_selects_its_format)
 {
-    struct case_file file;
-    case_file_open(&file, "content.txt");
-    unsigned cases = 0;
-    while (case_file_next(&file)) {
-        ck_assert_msg(file.count == 5 || file.count == 6, "line %u", file.line);
+    struct cases cases;
+    cases_open(&cases, "media_type/content.txt");
+    unsigned count = 0;
+    while (cases_next(&cases)) {
+        ck_assert_msg(cases.count == 5 || cases.count == 6, "line %u", cases.line);
         struct http_field fields[2];
         struct http_request request = {.method = HTTP_METHOD_PUT, .fields = fields};
-        request.field_count = set_fields(fields, "content-type", file.columns[1],
-                                         "Content-Encoding", file.columns[2]);
-        const char *body = case_has_flag(&file, "latin") ? "\xe4\n" : file.columns[3];
-        if (!case_has_flag(&file, "head")) {
+        request.field_count = set_fields(fields, "content-type", cases.fields[1],
+                                         "Content-Encoding", cases.fields[2]);
+        const char *body = cases.fields[3];
+        if (!case_has_flag(&cases, "head")) {
             request.body = (const uint8_t *)body;
             request.body_length = strlen(body);
         }
-        struct media_options options = {.is_loose = case_has_flag(&file, "loose"),
-                                        .takes_coap_payload = case_has_flag(&file, "payload")};
+        struct media_options options = {.is_loose = case_has_flag(&cases, "loose"),
+                                        .takes_coap_payload = case_has_flag(&cases, "payload")};
         uint16_t format = 0;
         enum media_outcome outcome = media_from_request(table, &request, &options, &format);
         const char *result = outcome_text(outcome, format);
-        ck_assert_msg(strcmp(result, file.columns[4]) == 0, "%s:%u: %s", file.name, file.line,
+        ck_assert_msg(strcmp(result, cases.fields[4]) == 0, "%s:%u: %s", cases.name, cases.line,
                       result);
-        cases++;
+        count++;
     }
-    ck_assert_uint_gt(cases, 60);
+    ck_assert_uint_gt(count, 60);
     static const char *const rows[] = {"MEDIA-10", "MEDIA-12", "MEDIA-13", "MEDIA-15",
                                        "MEDIA-16", "MEDIA-17", "MEDIA-18"};
     for (size_t i = 0; i < LENGTH(rows); i++)
@@ -162,25 +113,25 @@ static void choice_text(const struct media_choice *choice, char text[64])
 
 START_TEST(accept_of_a_request_gives_candidates)
 {
-    struct case_file file;
-    case_file_open(&file, "accept.txt");
-    unsigned cases = 0;
-    while (case_file_next(&file)) {
-        ck_assert_msg(file.count == 4 || file.count == 5, "line %u", file.line);
+    struct cases cases;
+    cases_open(&cases, "media_type/accept.txt");
+    unsigned count = 0;
+    while (cases_next(&cases)) {
+        ck_assert_msg(cases.count == 4 || cases.count == 5, "line %u", cases.line);
         struct http_field fields[2];
         struct http_request request = {.method = HTTP_METHOD_GET, .fields = fields};
         request.field_count =
-            set_fields(fields, "accept", file.columns[1], "Accept-encoding", file.columns[2]);
-        struct media_options options = {.takes_coap_payload = case_has_flag(&file, "payload")};
+            set_fields(fields, "accept", cases.fields[1], "Accept-encoding", cases.fields[2]);
+        struct media_options options = {.takes_coap_payload = case_has_flag(&cases, "payload")};
         struct media_choice choice;
         char result[64];
         media_choose(table, &request, &options, &choice);
         choice_text(&choice, result);
-        ck_assert_msg(strcmp(result, file.columns[3]) == 0, "%s:%u: %s", file.name, file.line,
+        ck_assert_msg(strcmp(result, cases.fields[3]) == 0, "%s:%u: %s", cases.name, cases.line,
                       result);
-        cases++;
+        count++;
     }
-    ck_assert_uint_gt(cases, 40);
+    ck_assert_uint_gt(count, 40);
     static const char *const rows[] = {"MEDIA-03", "MEDIA-04", "MEDIA-05",
                                        "MEDIA-11", "MEDIA-22", "OPT-16"};
     for (size_t i = 0; i < LENGTH(rows); i++)
@@ -375,6 +326,68 @@ START_TEST(quality_is_that_of_the_closest_range)
 }
 END_TEST
 
+START_TEST(an_added_format_is_known_both_ways)
+{
+    ck_assert_int_eq(media_table_add(table, 65001, "application/x-my", ""), 0);
+    ck_assert_int_eq(media_table_add(table, 65002, "application/x-my", "deflate"), 0);
+    ck_assert_int_eq(media_table_add(table, 432, "application/x-else;v=1", ""), 0);
+    struct http_field fields[] = {{"Content-Type", "Application/X-My"},
+                                  {"Content-Encoding", "deflate"}};
+    struct http_request request = {.fields = fields, .field_count = 1};
+    struct media_options options = {0};
+    uint16_t format = 0;
+    ck_assert_int_eq(media_from_request(table, &request, &options, &format), MEDIA_FOUND);
+    ck_assert_uint_eq(format, 65001);
+    request.field_count = 2;
+    ck_assert_int_eq(media_from_request(table, &request, &options, &format), MEDIA_FOUND);
+    ck_assert_uint_eq(format, 65002);
+    ck_assert_int_eq(media_to_reply(table, 65002, &reply), 0);
+    ck_assert_str_eq(http_reply_field(&reply, "Content-Type"), "application/x-my");
+    ck_assert_str_eq(http_reply_field(&reply, "Content-Encoding"), "deflate");
+
+    /* The number that was there means the new type, and the old type nothing any more. */
+    ck_assert_str_eq(media_type_text(table, 432), "application/x-else;v=1");
+    fields[0].value = "application/td+json";
+    request.field_count = 1;
+    ck_assert_int_eq(media_from_request(table, &request, &options, &format), MEDIA_UNKNOWN);
+}
+END_TEST
+
+START_TEST(an_own_loose_table_is_tried_from_the_most_specific_pattern)
+{
+    static struct media_loose_entry entries[] = {
+        {"*/*", NULL, 60},    {"image/", NULL, 22},    {"application/*+yaml", NULL, 42},
+        {"text/*", NULL, 0},  {"text/html", NULL, 41}, {"application/*", NULL, 47},
+        {"a/b", NULL, 65001},
+    };
+    static const struct media_loose loose = {entries, LENGTH(entries)};
+    static const struct {
+        const char *type;
+        uint16_t format;
+    } cases[] = {
+        {"text/html", 41},  {"TEXT/HTML;charset=x", 41}, {"text/csv", 0},
+        {"image/webp", 22}, {"application/x+yaml", 42},  {"application/yaml", 47},
+
+        {"audio/ogg", 60},  {"imagex/webp", 60},         {"a/b", 65001},
+    };
+    struct media_options options = {.is_loose = true, .loose = &loose};
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        struct http_field field = {"Content-Type", cases[i].type};
+        struct http_request request = {.fields = &field, .field_count = 1};
+        uint16_t format = 0;
+        ck_assert_int_eq(media_from_request(table, &request, &options, &format), MEDIA_FOUND);
+        ck_assert_msg(format == cases[i].format, "%s: %u", cases[i].type, format);
+    }
+    static const struct media_loose none = {entries, 0};
+    options.loose = &none;
+    struct http_field field = {"Content-Type", "text/html"};
+    struct http_request request = {.fields = &field, .field_count = 1};
+    uint16_t format;
+    ck_assert_int_eq(media_from_request(table, &request, &options, &format), MEDIA_UNKNOWN);
+    proves("MEDIA-14");
+}
+END_TEST
+
 START_TEST(texts_of_any_length_are_read_within_their_bounds)
 {
     /* Every prefix of awkward values, in a block of exactly its size, for the memory checkers. */
@@ -423,6 +436,8 @@ int main(void)
     tcase_add_test(tcase, every_known_format_comes_back_from_its_own_fields);
     tcase_add_test(tcase, strict_acceptance_follows_the_closest_range);
     tcase_add_test(tcase, quality_is_that_of_the_closest_range);
+    tcase_add_test(tcase, an_added_format_is_known_both_ways);
+    tcase_add_test(tcase, an_own_loose_table_is_tried_from_the_most_specific_pattern);
     tcase_add_test(tcase, texts_of_any_length_are_read_within_their_bounds);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

@@ -177,7 +177,6 @@ START_TEST(concise_details_become_a_problem_document)
     /* The same in indefinite lengths: {_ -1: (_ "a", "b")} */
     ck_assert_str_eq(convert("bf207f61616162ffff", 404, REST_CODE(4, 4)),
                      "{\"title\":\"ab\",\"status\":404,\"coap-code\":\"4.04\"}\n");
-    proves("ERR-06");
 }
 END_TEST
 
@@ -260,7 +259,6 @@ START_TEST(malformed_details_are_left_as_they_are)
     };
     for (size_t i = 0; i < LENGTH(cases); i++)
         ck_assert_msg(!convert(cases[i].hex, 400, REST_CODE(4, 0)), "%s", cases[i].comment);
-    proves("ERR-09");
 }
 END_TEST
 
