@@ -53,7 +53,8 @@ test_unit_test_message_layer_LDADD = $(UNIT_LIBS)
 # HTTP and CoAP terms
 terms_tests = test/unit/test_rest test/unit/test_http_message test/unit/test_method \
 	test/unit/test_status test/unit/test_freshness test/unit/test_fields \
-	test/unit/test_media_type test/unit/test_problem test/unit/test_link_format
+	test/unit/test_media_type test/unit/test_media_load test/unit/test_problem \
+	test/unit/test_link_format
 check_PROGRAMS += $(terms_tests)
 TESTS += $(terms_tests)
 test_unit_test_rest_LDADD = $(UNIT_LIBS)
@@ -64,6 +65,7 @@ test_unit_test_freshness_LDADD = $(UNIT_LIBS)
 test_unit_test_fields_LDADD = $(UNIT_LIBS)
 test_unit_test_media_type_SOURCES = test/unit/test_media_type.c test/unit/cases.c
 test_unit_test_media_type_LDADD = $(UNIT_LIBS)
+test_unit_test_media_load_LDADD = $(UNIT_LIBS)
 test_unit_test_problem_LDADD = $(UNIT_LIBS)
 test_unit_test_link_format_LDADD = $(UNIT_LIBS)
 
