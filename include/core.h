@@ -54,6 +54,8 @@ struct policy *core_policy(struct core *core);   /* borrowed */
 struct metrics *core_metrics(struct core *core); /* borrowed */
 /* While draining, readiness is 503 and new requests are refused with 503. */
 void core_set_draining(struct core *core);
+/* The end of draining: every exchange that has no reply yet gets 503. */
+void core_refuse_waiting(struct core *core);
 /* Exchanges whose HTTP side or CoAP side still lives. */
 size_t core_exchange_count(const struct core *core);
 /* Turn-end hook: frees the exchanges that ended. Always false. */

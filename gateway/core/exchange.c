@@ -182,6 +182,22 @@ void exchange_abandon_all(struct core *core)
     }
 }
 
+/* A CoAP half that is under way runs on, as after a deadline. */
+void core_refuse_waiting(struct core *core)
+{
+    for (size_t i = 0; i < core->exchanges.slot_count; i++) {
+        struct exchange *exchange = core->exchanges.slots[i].exchange;
+
+        if (exchange == NULL || exchange->request == NULL || exchange_is_answered(exchange))
+            continue;
+        names_forget(&exchange->wait);
+        (void)exchange_fail(exchange, PROBLEM_STOPPING, 503,
+                            "the gateway is stopping and cannot wait for the answer");
+        exchange->reply.must_close = true;
+        exchange_tell(exchange);
+    }
+}
+
 /* Copies text between the quotes of a logfmt value. What is longer than `size` ends in "...". */
 static void quote(char *out, size_t size, const char *text)
 {

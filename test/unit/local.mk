@@ -91,4 +91,13 @@ test_unit_test_http_framing_SOURCES = test/unit/test_http_framing.c $(http_fixtu
 test_unit_test_http_framing_LDADD = $(UNIT_LIBS)
 test_unit_test_http_server_SOURCES = test/unit/test_http_server.c $(http_fixture)
 test_unit_test_http_server_LDADD = $(UNIT_LIBS)
+
+# configuration and process
+gateway_tests = test/unit/test_config test/unit/test_gateway
+check_PROGRAMS += $(gateway_tests)
+TESTS += $(gateway_tests)
+test_unit_test_config_LDADD = $(UNIT_LIBS)
+test_unit_test_gateway_LDADD = $(CHECK_LIBS)
 endif
+EXTRA_DIST += test/data/config
+EXTRA_DIST += test/unit/cases.h test/data/uri/targets test/data/template/templates
