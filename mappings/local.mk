@@ -18,3 +18,4 @@ libmappings_a_SOURCES += mappings/uri.c mappings/uri_options.c mappings/template
 	mappings/mapping_table.c mappings/mapping_text.c mappings/mapping_load.c \
 	mappings/mapping_reverse.c
 EXTRA_DIST += mappings/uri_private.h mappings/document_lines.h mappings/mapping_table.h
+dist_pkgdata_DATA += mappings/example.json

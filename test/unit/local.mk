@@ -71,13 +71,17 @@ test_unit_test_link_format_LDADD = $(UNIT_LIBS)
 
 # URIs, templates, mappings
 mapping_tests = test/unit/test_uri test/unit/test_template test/unit/test_document \
-	test/unit/test_settings
+	test/unit/test_settings test/unit/test_mapping test/unit/test_mapping_load
 check_PROGRAMS += $(mapping_tests)
 TESTS += $(mapping_tests)
 test_unit_test_uri_SOURCES = test/unit/test_uri.c test/unit/cases.c
 test_unit_test_uri_LDADD = $(UNIT_LIBS)
 test_unit_test_template_SOURCES = test/unit/test_template.c test/unit/cases.c
 test_unit_test_template_LDADD = $(UNIT_LIBS)
+test_unit_test_mapping_SOURCES = test/unit/test_mapping.c test/unit/cases.c
+test_unit_test_mapping_LDADD = $(UNIT_LIBS)
+test_unit_test_mapping_load_SOURCES = test/unit/test_mapping_load.c test/unit/cases.c
+test_unit_test_mapping_load_LDADD = $(UNIT_LIBS)
 test_unit_test_document_LDADD = $(UNIT_LIBS)
 test_unit_test_settings_LDADD = $(UNIT_LIBS)
 
