@@ -48,7 +48,9 @@ struct mapping_policy {
 
 struct mapping_match {
     enum mapping_kind kind;
-    const struct mapping_policy *policy; /* borrowed from the table */
+    /* borrowed from the table; of an HC target: the global settings and nothing else, the rest is
+     * in the defaults of struct policy */
+    const struct mapping_policy *policy;
     const char *node_name; /* name for logs, metrics and problems: node name, mapping path, or
                               NULL for HC targets; borrowed from the table */
     unsigned node_index;   /* index of a named node in the table, or UINT_MAX */
@@ -60,10 +62,6 @@ struct mapping_match {
 /* An empty table: no HC, no nodes, no mappings. */
 struct mapping_table *mapping_table_new(const struct settings *global_settings);
 void mapping_table_free(struct mapping_table *table);
-
-/* Makes `defaults` (copied; what it points to is borrowed for the table's life) the policy of HC
- * targets and of the forward proxy. Without it they have the global settings alone. */
-void mapping_table_set_defaults(struct mapping_table *table, const struct mapping_policy *defaults);
 
 /* Adds the HC Proxy URIs of coapgw.json (array at `place`; absent: the default mapping
  * /hc/{+tu}). */

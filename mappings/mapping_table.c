@@ -15,11 +15,6 @@
 #include "media_type.h"
 #include "uri_private.h"
 
-/* FNV-1a: it grows with the key, one segment after the other. Peers only choose what is looked up,
- * never what is in the table. */
-enum { FNV_PRIME = 16777619 };
-#define FNV_BASIS 2166136261u
-
 struct mapping_table *mapping_table_new(const struct settings *global_settings)
 {
     struct mapping_table *table = calloc(1, sizeof(*table));
@@ -28,11 +23,6 @@ struct mapping_table *mapping_table_new(const struct settings *global_settings)
         table->defaults.content_format = MEDIA_FORMAT_NONE;
     }
     return table;
-}
-
-void mapping_table_set_defaults(struct mapping_table *table, const struct mapping_policy *defaults)
-{
-    table->defaults = *defaults;
 }
 
 void mapping_entry_free(struct mapping_entry *entry)
@@ -105,7 +95,7 @@ void mapping_walk_init(struct mapping_walk *walk, const char *path, size_t lengt
     walk->at = 0;
     walk->depth = 0;
     walk->key_length = 0;
-    walk->hash = FNV_BASIS;
+    walk->hash = MAPPING_HASH_START;
 }
 
 int mapping_walk_next(struct mapping_walk *walk)
@@ -129,9 +119,7 @@ int mapping_walk_next(struct mapping_walk *walk)
         return error;
     }
     walk->key_length = start + 1 + length;
-    for (size_t i = start; i < walk->key_length; i++) {
-        walk->hash = (walk->hash ^ (unsigned char)walk->key[i]) * FNV_PRIME;
-    }
+    walk->hash = mapping_hash(walk->hash, walk->key + start, walk->key_length - start);
     walk->at += 1 + raw_length;
     walk->depth++;
     return 1;

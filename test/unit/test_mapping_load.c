@@ -124,7 +124,6 @@ START_TEST(members_make_the_policy_and_absent_ones_leave_the_defaults)
     defaults.patch_is_ipatch = true;
     defaults.settings.deadline_ms = 9000;
     struct mapping_table *table = mapping_table_new(&defaults.settings);
-    mapping_table_set_defaults(table, &defaults);
     struct document *document = load(
         table,
         "{ \"//\": \"remark\", \"$schema\": \"x\", \"nodes\": { \"//\": 1, \"a\": { \"address\": "
