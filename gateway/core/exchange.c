@@ -228,7 +228,7 @@ static void quote(char *out, size_t size, const char *text)
 static void write_access_log(const struct core *core, const struct exchange *exchange,
                              const struct exchange_account *account)
 {
-    char method[80], target[2048], client[80], id[160];
+    char method[80], target[1024], client[80], id[160];
     char code[8] = "-";
 
     quote(method, sizeof method, account->method == NULL ? "-" : account->method);

@@ -85,6 +85,14 @@ test_unit_test_mapping_load_LDADD = $(UNIT_LIBS)
 test_unit_test_document_LDADD = $(UNIT_LIBS)
 test_unit_test_settings_LDADD = $(UNIT_LIBS)
 
+# core
+core_tests = test/unit/test_access test/unit/test_metrics test/unit/test_node
+check_PROGRAMS += $(core_tests)
+TESTS += $(core_tests)
+test_unit_test_access_LDADD = $(UNIT_LIBS)
+test_unit_test_metrics_LDADD = $(UNIT_LIBS)
+test_unit_test_node_LDADD = $(UNIT_LIBS)
+
 # http
 http_tests = test/unit/test_http_guard test/unit/test_http_framing test/unit/test_http_server
 http_fixture = test/unit/http_fixture.c test/unit/http_fixture.h
