@@ -156,8 +156,10 @@ static const char *read_literals(struct mapping_entry *entry, const char *rest)
     }
     struct buffer text;
     buffer_init(&text, 16384);
-    if (path_length == 0 || uri_compose_path(&text, &request.message, REST_OPTION_URI_PATH) == 0) {
-        entry->target_path = text.length > 0 ? buffer_take(&text, NULL) : strdup("");
+    if (path_length > 0 && uri_compose_path(&text, &request.message, REST_OPTION_URI_PATH) == 0) {
+        entry->target_path = buffer_take(&text, NULL);
+    } else {
+        entry->target_path = strdup("");
     }
     if (query != NULL && uri_compose_query(&text, &request.message, REST_OPTION_URI_QUERY) == 0) {
         entry->target_query = text.length > 0 ? buffer_take(&text, NULL) : strdup("");
@@ -264,8 +266,5 @@ const char *mapping_read_node(struct mapping_entry *entry, const char *name, con
         entry->rest = template_parse("{+p}{+qq}", false, &reason);
         entry->target = template_parse("{+p}{+qq}", false, &reason);
     }
-    if (reason == NULL && (entry->rest == NULL || entry->target == NULL)) {
-        reason = OUT_OF_MEMORY; /* these templates have no other fault */
-    }
-    return reason;
+    return entry->rest != NULL && entry->target != NULL ? NULL : reason;
 }

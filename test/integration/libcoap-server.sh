@@ -9,9 +9,9 @@ start "$peer" 'created UDP' "$peer" -A 127.0.0.1 -p 0 -v 7 -d 10
 start_gateway "${ready##*:}"
 
 check 200 'This is a test server*' "$target/"
-check 204 '' -X PUT -H 'Content-Type: text/plain' -d 'two words' "$target/example_data"
-check 200 'two words' "$target/example_data"
-check_field ETag '"*"'
+check 201 '' -X PUT -H 'Content-Type: text/plain' -d 'two words' "$target/example_data"
+check 204 '' -X PUT -H 'Content-Type: text/plain' -d 'three words now' "$target/example_data"
+check 200 'three words now' "$target/example_data"
 check 201 '*' -X PUT -H 'Content-Type: application/json' -d '{"n":1}' "$target/made"
 check 200 '{"n":1}' "$target/made"
 check_field Content-Type application/json
@@ -20,5 +20,5 @@ check 404 '*' "$target/made"
 check 200 'done' "$target/async?1"
 check 200 '*</example_data>*' "$target/.well-known/core"
 check_field Content-Type application/link-format
-check 400 'CoAP server returned 4.05*' -H 'Accept: text/plain' -X DELETE "$target/time/"
+check 400 'CoAP server returned 4.05*' -H 'Accept: text/plain' -X DELETE "$target/"
 finish

@@ -1,12 +1,23 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Scenarios: the real daemon between scripted nodes and raw HTTP (test/tools/README.md).
-SCENARIOS =
+SCENARIOS = test/integration/discovery.scn \
+	test/integration/error.scn \
+	test/integration/http.scn \
+	test/integration/media.scn \
+	test/integration/message.scn \
+	test/integration/method.scn \
+	test/integration/option.scn \
+	test/integration/security.scn \
+	test/integration/status.scn \
+	test/integration/template.scn \
+	test/integration/uri.scn
 TESTS += $(SCENARIOS)
 EXTRA_DIST += $(SCENARIOS)
 
 # Real CoAP servers; one that is not installed is skipped.
 PEERS = test/integration/peer-demo-node.sh test/integration/peer-libcoap-notls.sh \
 	test/integration/peer-libcoap-openssl.sh test/integration/peer-node-coap.sh
+TESTS += $(PEERS)
 EXTRA_DIST += $(PEERS) test/integration/peers.sh test/integration/libcoap-server.sh \
 	test/integration/node-coap-server.js
 

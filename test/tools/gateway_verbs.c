@@ -172,7 +172,8 @@ static double sample(const struct bytes *page, const char *name)
 }
 
 /* metric NAME = VALUE | metric NAME + DIFFERENCE since the start of the case. Labels are written as
- * on the page: metric name{node="kitchen"} = 1 */
+ * on the page: metric name{node="kitchen"} = 1. What a request leaves behind is put away after its
+ * answer has gone out, so the page is read until it says so. */
 static bool verb_metric(struct scenario *scenario, const struct words *words, const char *line)
 {
     (void)words;
@@ -187,15 +188,20 @@ static bool verb_metric(struct scenario *scenario, const struct words *words, co
     if (sscanf(rest + strlen(name), " %c %n", &sign, &used) != 1 || (sign != '=' && sign != '+'))
         return scenario_fail(scenario, "metric NAME = VALUE or metric NAME + DIFFERENCE");
     double wanted = strtod(rest + strlen(name) + used, &end);
-    struct bytes page = {NULL, 0, 0};
-    if (!gateway_verbs_read_metrics(scenario, &page))
-        return false;
-    double got = sample(&page, name);
-    bytes_clear(&page);
-    if (sign == '+')
-        got -= sample(&scenario->metrics_before, name);
-    return (got <= wanted && got >= wanted) ||
-           scenario_fail(scenario, "expected: %s %c %g\n    got:      %g", name, sign, wanted, got);
+    double got = 0;
+    do {
+        struct bytes page = {NULL, 0, 0};
+        if (!gateway_verbs_read_metrics(scenario, &page))
+            return false;
+        got = sample(&page, name);
+        bytes_clear(&page);
+        if (sign == '+')
+            got -= sample(&scenario->metrics_before, name);
+        if (got <= wanted && got >= wanted)
+            return true;
+        gateway_process_wait(&scenario->gateway, -1, 0, gateway_process_now() + 0.02);
+    } while (gateway_process_now() < scenario->until);
+    return scenario_fail(scenario, "expected: %s %c %g\n    got:      %g", name, sign, wanted, got);
 }
 
 bool gateway_verbs_run(struct scenario *scenario, const struct words *words, const char *line,

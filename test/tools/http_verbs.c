@@ -36,14 +36,25 @@ static bool verb_client(struct scenario *scenario, const struct words *words, co
     return select_client(scenario, words_at(words, 1));
 }
 
+/* The response announced that its connection ends, so the next request needs a new one. */
+static bool is_spent(const struct http_client *client)
+{
+    struct bytes value = {NULL, 0, 0};
+    bool spent = http_client_field(&client->response, "Connection", 0, &value) &&
+                 strcasecmp(bytes_text(&value), "close") == 0;
+    bytes_clear(&value);
+    return spent;
+}
+
 /* A client is connected when it first sends; those whose name begins with ipv6 to [::1]. */
 static bool connected(struct scenario *scenario)
 {
     struct http_client *client = scenario->client;
     bool is_ipv6 = strncmp(client->name, "ipv6", 4) == 0;
     char port[8];
-    if (client->fd >= 0)
+    if (client->fd >= 0 && !is_spent(client))
         return true;
+    bytes_empty(&client->response.head);
     if (!gateway_verbs_port(scenario, is_ipv6 ? "[::1]" : "127.0.0.1", port) ||
         !http_client_connect(client, is_ipv6 ? "::1" : "127.0.0.1", port))
         return scenario_fail(scenario, "cannot connect to the gateway");

@@ -17,6 +17,9 @@ test_tools_scenario_SOURCES = test/tools/scenario.c test/tools/scenario.h \
 	test/tools/http_verbs.c test/tools/response_verbs.c test/tools/gateway_verbs.c
 test_tools_scenario_LDADD =
 
+TESTS += test/tools/selftest.sh
+EXTRA_DIST += test/tools/selftest.sh test/tools/mistaken.scn
+
 TEST_EXTENSIONS = .scn .sh
 SH_LOG_COMPILER = $(SHELL)
 SCN_LOG_COMPILER = $(top_builddir)/test/tools/scenario

@@ -154,6 +154,17 @@ static bool verb_closed(struct scenario *scenario, const struct words *words, co
     return scenario_differ(scenario, &expected, &got);
 }
 
+/* ends: the gateway closes the connection, whatever else it sent. */
+static bool verb_ends(struct scenario *scenario, const struct words *words, const char *line)
+{
+    (void)words, (void)line;
+    while (!scenario->client->ended) {
+        if (!http_client_read(scenario->client, &scenario->gateway, scenario->until))
+            return scenario_fail(scenario, "the connection stays open");
+    }
+    return true;
+}
+
 /* nothing [for SECONDS]: no byte of a response, and the connection is open. */
 static bool verb_nothing(struct scenario *scenario, const struct words *words, const char *line)
 {
@@ -212,7 +223,8 @@ bool response_verbs_run(struct scenario *scenario, const struct words *words, co
         {"has", verb_has},       {"lacks", verb_lacks},
         {"body", verb_body},     {"body-length", verb_body_length},
         {"closed", verb_closed}, {"nothing", verb_nothing},
-        {"took", verb_took},     {"save", verb_save},
+        {"took", verb_took},     {"ends", verb_ends},
+        {"save", verb_save},
     };
     *known = true;
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {

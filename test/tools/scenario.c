@@ -146,8 +146,8 @@ static bool run_line(struct scenario *scenario, const char *line)
         text = scenario_rest(scenario_rest(text));
     }
     scenario->until = gateway_process_now() + seconds;
-    bool raw =
-        script_begins(text, "has") || script_begins(text, "field") || script_begins(text, "metric");
+    bool raw = script_begins(text, "has") || script_begins(text, "field") ||
+               script_begins(text, "metric") || strncmp(scenario_rest(text), "~ ", 2) == 0;
     bool held = words_split(&words, text) || raw ||
                 scenario_fail(scenario, "a quote or an escape is broken");
     if (held && words.count > 0)
