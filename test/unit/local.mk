@@ -86,12 +86,21 @@ test_unit_test_document_LDADD = $(UNIT_LIBS)
 test_unit_test_settings_LDADD = $(UNIT_LIBS)
 
 # core
-core_tests = test/unit/test_access test/unit/test_metrics test/unit/test_node
+core_tests = test/unit/test_access test/unit/test_metrics test/unit/test_node \
+	test/unit/test_exchange test/unit/test_exchange_reply test/unit/test_resource
+exchange_fixture = test/unit/exchange_fixture.c test/unit/exchange_fixture.h
 check_PROGRAMS += $(core_tests)
 TESTS += $(core_tests)
 test_unit_test_access_LDADD = $(UNIT_LIBS)
 test_unit_test_metrics_LDADD = $(UNIT_LIBS)
 test_unit_test_node_LDADD = $(UNIT_LIBS)
+test_unit_test_exchange_SOURCES = test/unit/test_exchange.c $(exchange_fixture)
+test_unit_test_exchange_LDADD = $(UNIT_LIBS)
+test_unit_test_exchange_reply_SOURCES = test/unit/test_exchange_reply.c $(exchange_fixture)
+test_unit_test_exchange_reply_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/gateway/core
+test_unit_test_exchange_reply_LDADD = $(UNIT_LIBS)
+test_unit_test_resource_SOURCES = test/unit/test_resource.c $(exchange_fixture)
+test_unit_test_resource_LDADD = $(UNIT_LIBS)
 
 # http
 http_tests = test/unit/test_http_guard test/unit/test_http_framing test/unit/test_http_server
