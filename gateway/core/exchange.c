@@ -87,6 +87,8 @@ enum exchange_progress exchange_run(struct core *core, uint64_t id)
         return EXCHANGE_NO_MEMORY;
     if (exchange_is_answered(exchange))
         return EXCHANGE_ANSWERED;
+    if (exchange->wait.entry != NULL)
+        return EXCHANGE_PARKED;
     return progress_of(exchange_advance(exchange));
 }
 

@@ -53,20 +53,6 @@ enum step_result exchange_await_name(struct exchange *exchange, const char *name
     return STEP_ANSWERED;
 }
 
-/* An IPv4-mapped address is the IPv4 address that it means: one endpoint has one value, and rules
- * and the check for multicast see it (MCAST-02). */
-static void make_canonical(struct endpoint_address *address)
-{
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-
-    if (address->family != 6 || memcmp(address->bytes, mapped, sizeof mapped) != 0)
-        return;
-    memmove(address->bytes, address->bytes + 12, 4);
-    memset(address->bytes + 4, 0, 12);
-    address->family = 4;
-    address->scope_id = 0;
-}
-
 enum step_result exchange_addresses(struct exchange *exchange,
                                     const struct uri_authority *authority,
                                     struct endpoint_address addresses[RESOLVER_ADDRESSES_MAX],
@@ -94,7 +80,6 @@ enum step_result exchange_addresses(struct exchange *exchange,
         memcpy(addresses, answer->addresses, answer->count * sizeof *addresses);
     }
     for (size_t i = 0; i < *count; i++) {
-        make_canonical(&addresses[i]);
         addresses[i].port = authority->port;
         addresses[i].is_secure = authority->scheme == URI_SCHEME_COAPS;
     }
@@ -216,7 +201,6 @@ enum step_result exchange_authorize(struct exchange *exchange)
     if (exchange->match.kind != MAPPING_HC && rules->has_connect) {
         addresses[0] = rules->connect;
         addresses[0].is_secure = exchange->match.authority.scheme == URI_SCHEME_COAPS;
-        make_canonical(&addresses[0]);
         return choose_peer(exchange, addresses, 1);
     }
     result = exchange_addresses(exchange, &exchange->match.authority, addresses, &count);
