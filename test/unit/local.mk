@@ -121,4 +121,4 @@ test_unit_test_config_LDADD = $(UNIT_LIBS)
 test_unit_test_gateway_LDADD = $(CHECK_LIBS)
 endif
 EXTRA_DIST += test/data/config
-EXTRA_DIST += test/unit/cases.h test/data/uri/targets test/data/template/templates
+EXTRA_DIST += test/unit/cases.h test/data/uri test/data/template test/data/mapping
