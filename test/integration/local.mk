@@ -1,18 +1,24 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Scenarios: the real daemon between scripted nodes and raw HTTP (test/tools/README.md).
-SCENARIOS = test/integration/discovery.scn \
+SCENARIOS = test/integration/daemon.scn \
+	test/integration/discovery.scn \
 	test/integration/error.scn \
 	test/integration/http.scn \
 	test/integration/media.scn \
 	test/integration/message.scn \
 	test/integration/method.scn \
 	test/integration/option.scn \
+	test/integration/resolver.scn \
 	test/integration/security.scn \
 	test/integration/status.scn \
 	test/integration/template.scn \
 	test/integration/uri.scn
 TESTS += $(SCENARIOS)
-EXTRA_DIST += $(SCENARIOS)
+EXTRA_DIST += $(SCENARIOS) test/integration/memory.scn
+# The sanitizers bring an allocator of their own.
+if !SANITIZERS
+TESTS += test/integration/memory.scn
+endif
 
 # Real CoAP servers; one that is not installed is skipped.
 PEERS = test/integration/peer-demo-node.sh test/integration/peer-libcoap-notls.sh \

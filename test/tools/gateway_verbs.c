@@ -105,12 +105,26 @@ static bool verb_stop(struct scenario *scenario, const struct words *words, cons
 }
 
 /* hup: the log is forgotten before, so that log waits for what the reload says. */
+/* Forgets what was logged but where the gateway listens: clients connect by those lines. */
+static void forget_log(struct bytes *log)
+{
+    struct bytes kept = {NULL, 0, 0};
+    for (const char *line = bytes_text(log); (line = strstr(line, LISTENING_TEXT)) != NULL;) {
+        size_t length = strcspn(line, "\n");
+        bytes_append(&kept, line, length);
+        bytes_append(&kept, "\n", 1);
+        line += length;
+    }
+    bytes_set(log, bytes_text(&kept), kept.length);
+    bytes_clear(&kept);
+}
+
 static bool verb_hup(struct scenario *scenario, const struct words *words, const char *line)
 {
     (void)words, (void)line;
     if (scenario->gateway.pid <= 0)
         return scenario_fail(scenario, "the gateway does not run");
-    bytes_empty(&scenario->gateway.log);
+    forget_log(&scenario->gateway.log);
     return kill(scenario->gateway.pid, SIGHUP) == 0;
 }
 
