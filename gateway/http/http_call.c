@@ -119,10 +119,21 @@ static struct http_response_options response_options(const struct http_call *cal
                                           .request_id = call->id};
 }
 
+/* The last resort when there is no memory even for a response: octets that are there already. */
+static void answer_without_memory(struct http_call *call)
+{
+    static const char octets[] = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n"
+                                 "Retry-After: 1\r\nContent-Length: 0\r\n\r\n";
+    if (send(call->connection->fd, octets, sizeof(octets) - 1, MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+        call->status = 503;
+    shutdown(call->connection->fd, SHUT_WR);
+}
+
 static enum MHD_Result replying(struct http_call *call, const struct http_reply *reply,
                                 size_t body_bytes, enum MHD_Result result)
 {
     if (result != MHD_YES) {
+        answer_without_memory(call);
         call->state = HTTP_CALL_DOOMED;
         return MHD_NO;
     }
