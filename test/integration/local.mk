@@ -10,6 +10,7 @@ SCENARIOS = test/integration/daemon.scn \
 	test/integration/option.scn \
 	test/integration/resolver.scn \
 	test/integration/security.scn \
+	test/integration/self.scn \
 	test/integration/status.scn \
 	test/integration/template.scn \
 	test/integration/uri.scn
@@ -21,7 +22,7 @@ TESTS += test/integration/memory.scn
 endif
 
 # Real CoAP servers; one that is not installed is skipped.
-PEERS = test/integration/peer-demo-node.sh test/integration/peer-libcoap-notls.sh \
+PEERS = test/integration/zone.sh test/integration/peer-demo-node.sh test/integration/peer-libcoap-notls.sh \
 	test/integration/peer-libcoap-openssl.sh test/integration/peer-node-coap.sh
 TESTS += $(PEERS)
 EXTRA_DIST += $(PEERS) test/integration/peers.sh test/integration/libcoap-server.sh \
