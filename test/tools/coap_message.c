@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum option_form { FORM_TEXT, FORM_UINT, FORM_HEX };
+enum option_form { FORM_TEXT, FORM_UINT, FORM_HEX, FORM_BLOCK };
 
 static const struct option_name {
     const char *name;
@@ -21,8 +21,8 @@ static const struct option_name {
     {"ifnonematch", 5, FORM_HEX},   {"observe", 6, FORM_UINT},   {"port", 7, FORM_UINT},
     {"locpath", 8, FORM_TEXT},      {"path", 11, FORM_TEXT},     {"cf", 12, FORM_UINT},
     {"maxage", 14, FORM_UINT},      {"query", 15, FORM_TEXT},    {"hop", 16, FORM_UINT},
-    {"accept", 17, FORM_UINT},      {"locquery", 20, FORM_TEXT}, {"block2", 23, FORM_UINT},
-    {"block1", 27, FORM_UINT},      {"size2", 28, FORM_UINT},    {"proxyuri", 35, FORM_TEXT},
+    {"accept", 17, FORM_UINT},      {"locquery", 20, FORM_TEXT}, {"block2", 23, FORM_BLOCK},
+    {"block1", 27, FORM_BLOCK},     {"size2", 28, FORM_UINT},    {"proxyuri", 35, FORM_TEXT},
     {"proxyscheme", 39, FORM_TEXT}, {"size1", 60, FORM_UINT},
 };
 #define OPTION_NAMES (sizeof(option_names) / sizeof(option_names[0]))
@@ -155,6 +155,21 @@ static const struct option_name *name_of(unsigned number)
     return NULL;
 }
 
+static uint64_t read_uint(const struct bytes *value)
+{
+    uint64_t number = 0;
+    for (size_t i = 0; i < value->length; i++)
+        number = number << 8 | value->data[i];
+    return number;
+}
+
+/* NUM/M/SIZE (RFC 7959 2.2) */
+static void show_block(uint64_t value, struct bytes *out)
+{
+    bytes_print(out, "%llu/%d/%u", (unsigned long long)(value >> 4), (value & 8) != 0,
+                16U << (value & 7));
+}
+
 static void show_option(const struct message_option *option, struct bytes *out)
 {
     const struct option_name *name = name_of(option->number);
@@ -164,16 +179,31 @@ static void show_option(const struct message_option *option, struct bytes *out)
         bytes_print(out, " %s=", name->name);
     if (name != NULL && name->form == FORM_TEXT) {
         bytes_show(out, option->value.data, option->value.length);
-    } else if (name != NULL && name->form == FORM_UINT && option->value.length <= 8) {
-        uint64_t value = 0;
-        for (size_t i = 0; i < option->value.length; i++)
-            value = value << 8 | option->value.data[i];
-        bytes_print(out, "%llu", (unsigned long long)value);
+    } else if (name != NULL && name->form != FORM_HEX && option->value.length <= 8) {
+        uint64_t value = read_uint(&option->value);
+        if (name->form == FORM_BLOCK)
+            show_block(value, out);
+        else
+            bytes_print(out, "%llu", (unsigned long long)value);
         if (option->value.length > 0 && option->value.data[0] == 0)
             bytes_print(out, "(in %zu bytes)", option->value.length);
     } else {
         bytes_show_hex(out, option->value.data, option->value.length);
     }
+}
+
+/* Of a long payload its ends. */
+static void show_payload(const struct bytes *payload, struct bytes *out)
+{
+    size_t end = 32;
+    if (payload->length <= 8 * end) {
+        bytes_show(out, payload->data, payload->length);
+        return;
+    }
+    bytes_show(out, payload->data, end);
+    bytes_append(out, "...", 3);
+    bytes_show(out, payload->data + payload->length - end, end);
+    bytes_print(out, " (%zu bytes)", payload->length);
 }
 
 void coap_message_show(const struct coap_message *message, struct bytes *out)
@@ -191,7 +221,7 @@ void coap_message_show(const struct coap_message *message, struct bytes *out)
         show_option(&message->options[i], out);
     if (message->payload.length > 0) {
         bytes_append(out, " ", 1);
-        bytes_show(out, message->payload.data, message->payload.length);
+        show_payload(&message->payload, out);
     }
 }
 
@@ -207,11 +237,30 @@ void coap_message_add_uint(struct coap_message *message, unsigned number, uint64
     add_option(message, number, bytes, length);
 }
 
+/* NUM/M/SIZE, SIZE being 16, 32, ... 2048 (the reserved SZX 7). */
+static bool add_block(struct coap_message *message, unsigned number, const char *text)
+{
+    unsigned long num = 0;
+    unsigned more = 0, size = 0, exponent = 0;
+    int used = 0;
+    if (sscanf(text, "%lu/%1u/%u%n", &num, &more, &size, &used) != 3 || text[used] != '\0' ||
+        more > 1)
+        return false;
+    while (exponent < 8 && 16U << exponent != size)
+        exponent++;
+    if (exponent == 8)
+        return false;
+    coap_message_add_uint(message, number, (uint64_t)num << 4 | more << 3 | exponent);
+    return true;
+}
+
 /* `value` is the text behind "name=". */
 static bool add_named(struct coap_message *message, unsigned number, enum option_form form,
                       const char *value, size_t length)
 {
-    if (form == FORM_UINT) {
+    if (form == FORM_BLOCK && strchr(value, '/') != NULL)
+        return add_block(message, number, value);
+    if (form == FORM_UINT || form == FORM_BLOCK) {
         char *end;
         unsigned long long integer = strtoull(value, &end, 10);
         if (length == 0 || *end != '\0')

@@ -83,7 +83,9 @@ bool gateway_process_wait(struct gateway_process *gateway, int fd, short events,
 {
     for (;;) {
         struct pollfd waits[2] = {{gateway->log_fd, POLLIN, 0}, {fd, events, 0}};
-        double left = until - gateway_process_now();
+        double now = gateway_process_now();
+        double next = gateway->tick == NULL ? until : gateway->tick(gateway->tick_handle, now);
+        double left = (next < until ? next : until) - now;
         int ready = poll(waits, 2, left <= 0 ? 0 : (int)(left * 1000) + 1);
         if (ready < 0 && errno != EINTR)
             return false;
@@ -93,7 +95,7 @@ bool gateway_process_wait(struct gateway_process *gateway, int fd, short events,
             return true;
         if (fd < 0 && waits[0].revents != 0)
             return gateway->log_fd >= 0;
-        if (ready == 0 && left <= 0)
+        if (ready == 0 && gateway_process_now() >= until)
             return false;
         if (gateway->log_fd < 0 && (fd < 0 || waits[0].revents != 0))
             until = gateway_process_now(); /* it ended: only what is there already counts */

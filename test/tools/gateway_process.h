@@ -14,6 +14,10 @@ struct gateway_process {
     int log_fd;       /* stdout and stderr of the child; -1: closed */
     struct bytes log; /* everything it wrote since it was started */
     int exit_code;    /* of the last one that ended; 128 + signal when it was killed */
+    /* Called in every wait: does what is due at `now`, returns when it wants to be called again.
+     * May be NULL. */
+    double (*tick)(void *handle, double now);
+    void *tick_handle;
 };
 
 double gateway_process_now(void); /* monotonic, seconds */

@@ -9,16 +9,19 @@ check_PROGRAMS += test/tools/scenario
 test_tools_scenario_SOURCES = test/tools/scenario.c test/tools/scenario.h \
 	test/tools/script.c test/tools/script.h \
 	test/tools/bytes.c test/tools/bytes.h test/tools/words.c test/tools/words.h \
+	test/tools/expression.c test/tools/expression.h \
 	test/tools/coap_message.c test/tools/coap_message.h \
 	test/tools/gateway_process.c test/tools/gateway_process.h \
 	test/tools/scripted_node.c test/tools/scripted_node.h \
 	test/tools/http_client.c test/tools/http_client.h \
 	test/tools/node_verbs.c test/tools/node_expect.c \
 	test/tools/http_verbs.c test/tools/response_verbs.c test/tools/gateway_verbs.c
-test_tools_scenario_LDADD =
+test_tools_scenario_LDADD = -lm
 
 TESTS += test/tools/selftest.sh
 EXTRA_DIST += test/tools/selftest.sh test/tools/mistaken.scn
+TESTS += test/tools/verbs.scn
+EXTRA_DIST += test/tools/verbs.scn
 
 TEST_EXTENSIONS = .scn .sh
 SH_LOG_COMPILER = $(SHELL)

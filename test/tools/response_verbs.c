@@ -93,6 +93,22 @@ static bool verb_lacks(struct scenario *scenario, const struct words *words, con
     return !found;
 }
 
+/* A short body whole; of a long one what stands around its first difference from `other`. */
+static void show_body(struct bytes *out, const struct bytes *body, const struct bytes *other)
+{
+    size_t same = 0, window = 48;
+    while (same < body->length && same < other->length && body->data[same] == other->data[same])
+        same++;
+    if (body->length <= 2000) {
+        bytes_show(out, body->data, body->length);
+        return;
+    }
+    size_t begin = same < window ? 0 : same - window;
+    size_t end = same + window < body->length ? same + window : body->length;
+    bytes_print(out, "%zu bytes, different from byte %zu on: ...", body->length, same);
+    bytes_show(out, body->data + begin, end - begin);
+}
+
 /* body "text" | body hex=... | body ~ regex | body lacks "text" | body-length N */
 static bool verb_body(struct scenario *scenario, const struct words *words, const char *line)
 {
@@ -116,8 +132,8 @@ static bool verb_body(struct scenario *scenario, const struct words *words, cons
                  memcmp(bytes_text(body), expected.data, expected.length) == 0;
     if (!equal) {
         struct bytes shown = {NULL, 0, 0};
-        bytes_show(&shown, expected.data, expected.length);
-        bytes_show(&got, body->data, body->length);
+        show_body(&shown, &expected, body);
+        show_body(&got, body, &expected);
         scenario_differ(scenario, &shown, &got);
     }
     bytes_clear(&expected);

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <ftw.h>
+#include <math.h>
 #include <regex.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -159,17 +160,27 @@ static bool run_line(struct scenario *scenario, const char *line)
 
 static bool run_lines(struct run *run, size_t begin, size_t end, size_t *failed_at);
 
-/* times N ... done */
+/* times N [as NAME] ... done: ${NAME} counts from 0. */
 static bool run_times(struct run *run, size_t begin, size_t end, size_t *failed_at)
 {
+    struct scenario *scenario = &run->scenario;
+    struct bytes line = {NULL, 0, 0};
+    struct words words = {.count = 0};
     long count = 0;
-    if (!words_number(scenario_rest(run->script.lines[begin]), &count))
-        return scenario_fail(&run->scenario, "times NUMBER");
-    for (long i = 0; i < count; i++) {
-        if (!run_lines(run, begin + 1, end, failed_at))
-            return false;
+    bool held = expand(scenario, run->script.lines[begin], &line);
+    if (held &&
+        (!words_split(&words, bytes_text(&line)) || !words_number(words_at(&words, 1), &count)))
+        held = scenario_fail(scenario, "times NUMBER [as NAME]");
+    for (long i = 0; held && i < count; i++) {
+        char number[24];
+        snprintf(number, sizeof(number), "%ld", i);
+        if (words_is(&words, 2, "as"))
+            variables_set(&scenario->variables, words_at(&words, 3), number);
+        held = run_lines(run, begin + 1, end, failed_at);
     }
-    return true;
+    words_clear(&words);
+    bytes_clear(&line);
+    return held;
 }
 
 /* Runs lines up to `end`; on failure `failed_at` is the line. */
@@ -324,6 +335,16 @@ static bool prepare(struct scenario *scenario, const char *folder)
     return true;
 }
 
+/* What goes on during every wait: the nodes send what they were told to send later. */
+static double tick(void *handle, double now)
+{
+    struct scenario *scenario = handle;
+    double next = HUGE_VAL;
+    for (size_t i = 0; i < SCENARIO_NODES; i++)
+        next = fmin(next, scripted_node_tick(&scenario->nodes[i], now));
+    return next;
+}
+
 static void clean_up(struct run *run, bool keep)
 {
     struct scenario *scenario = &run->scenario;
@@ -359,6 +380,8 @@ int main(int argc, char **argv)
         return 77;
     }
     run.scenario.file = argv[optind];
+    run.scenario.gateway.tick = tick;
+    run.scenario.gateway.tick_handle = &run.scenario;
     if (!script_read(&run.script, argv[optind])) {
         fprintf(stderr, "scenario: cannot read %s: %s\n", argv[optind], strerror(errno));
         return EXIT_FAILURE;

@@ -10,7 +10,7 @@
 #include "words.h"
 
 #define SCENARIO_NODES   4
-#define SCENARIO_CLIENTS 64
+#define SCENARIO_CLIENTS 256
 #define SCENARIO_SECONDS 5.0
 
 struct scenario {

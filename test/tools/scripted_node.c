@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,13 +81,26 @@ static void remember_token(struct scripted_node *node, const struct coap_message
     bytes_append(&node->old_tokens, entry, sizeof(entry));
 }
 
+static void free_message(struct node_message *message)
+{
+    coap_message_clear(&message->message);
+    bytes_clear(&message->raw);
+    free(message);
+}
+
+static void forget_delayed(struct scripted_node *node)
+{
+    for (struct node_delayed *delayed; (delayed = node->delayed) != NULL;) {
+        node->delayed = delayed->next;
+        bytes_clear(&delayed->datagram);
+        free(delayed);
+    }
+}
+
 static void forget_seen(struct scripted_node *node)
 {
-    for (size_t i = 0; i < node->seen_count; i++) {
-        coap_message_clear(&node->seen[i]->message);
-        bytes_clear(&node->seen[i]->raw);
-        free(node->seen[i]);
-    }
+    for (size_t i = 0; i < node->seen_count; i++)
+        free_message(node->seen[i]);
     free(node->seen);
     node->seen = NULL;
     node->seen_count = 0;
@@ -101,6 +115,11 @@ void scripted_node_close(struct scripted_node *node)
             close(descriptors[i]);
     }
     forget_seen(node);
+    forget_delayed(node);
+    for (struct node_message *message; (message = node->unread) != NULL;) {
+        node->unread = message->next;
+        free_message(message);
+    }
     bytes_clear(&node->last_sent);
     bytes_clear(&node->old_tokens);
 }
@@ -175,9 +194,7 @@ static void reset_leftover(struct scripted_node *node, struct node_message *mess
 {
     bytes_print(node->transcript, "  (left over from an earlier case)\n");
     reset(node, message);
-    coap_message_clear(&message->message);
-    bytes_clear(&message->raw);
-    free(message);
+    free_message(message);
 }
 
 static void keep(struct scripted_node *node, struct node_message *message)
@@ -191,11 +208,22 @@ static void keep(struct scripted_node *node, struct node_message *message)
     node->current = message;
 }
 
+/* The next datagram, be it one that was left aside before. */
+static struct node_message *next_message(struct scripted_node *node)
+{
+    struct node_message *first = node->unread;
+    if (first == NULL)
+        return read_datagram(node);
+    node->unread = first->next;
+    first->next = NULL;
+    return first;
+}
+
 struct node_message *scripted_node_receive(struct scripted_node *node,
                                            struct gateway_process *gateway, double until)
 {
     for (;;) {
-        struct node_message *message = read_datagram(node);
+        struct node_message *message = next_message(node);
         if (message == NULL) {
             if (!gateway_process_wait(gateway, node->fd, POLLIN, until))
                 return NULL;
@@ -215,7 +243,8 @@ void scripted_node_begin_case(struct scripted_node *node)
 
 void scripted_node_end_case(struct scripted_node *node)
 {
-    for (struct node_message *message; (message = read_datagram(node)) != NULL;) {
+    forget_delayed(node);
+    for (struct node_message *message; (message = next_message(node)) != NULL;) {
         bool is_request = message->message.code < 0x20 && message->message.code != 0;
         if (is_request)
             remember_token(node, &message->message);
@@ -247,15 +276,84 @@ static int other_socket(struct scripted_node *node, enum node_source source)
     return *fd;
 }
 
-bool scripted_node_send(struct scripted_node *node, enum node_source source,
+static void send_now(struct scripted_node *node, int fd, const union node_address *to,
+                     const struct bytes *datagram)
+{
+    bytes_set(&node->last_sent, datagram->data, datagram->length);
+    send_to(node, fd, to, datagram);
+}
+
+static void send_later(struct scripted_node *node, int fd, double due, const struct bytes *datagram)
+{
+    struct node_delayed *delayed = bytes_allocate(sizeof(*delayed));
+    struct node_delayed **place = &node->delayed;
+    bytes_set(&delayed->datagram, datagram->data, datagram->length);
+    delayed->to = node->current->from;
+    delayed->fd = fd;
+    delayed->due = due;
+    while (*place != NULL && (*place)->due <= due)
+        place = &(*place)->next;
+    delayed->next = *place;
+    *place = delayed;
+}
+
+bool scripted_node_send(struct scripted_node *node, enum node_source source, double delay,
                         const struct bytes *datagram)
 {
     int fd = source == NODE_SOURCE_OWN ? node->fd : other_socket(node, source);
     if (node->current == NULL || fd < 0)
         return false;
-    bytes_set(&node->last_sent, datagram->data, datagram->length);
-    node->last_fd = fd;
     node->current->answered = true;
-    send_to(node, fd, &node->current->from, datagram);
+    if (delay > 0)
+        send_later(node, fd, gateway_process_now() + delay, datagram);
+    else
+        send_now(node, fd, &node->current->from, datagram);
+    return true;
+}
+
+double scripted_node_tick(struct scripted_node *node, double now)
+{
+    while (node->delayed != NULL && node->delayed->due <= now) {
+        struct node_delayed *due = node->delayed;
+        node->delayed = due->next;
+        send_now(node, due->fd, &due->to, &due->datagram);
+        bytes_clear(&due->datagram);
+        free(due);
+    }
+    return node->delayed == NULL ? HUGE_VAL : node->delayed->due;
+}
+
+static void put_aside(struct scripted_node *node, struct node_message *message)
+{
+    struct node_message **end = &node->unread;
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = message;
+}
+
+bool scripted_node_synchronise(struct scripted_node *node, struct gateway_process *gateway,
+                               double until)
+{
+    struct coap_message ping = {.type = MESSAGE_CON, .mid = node->next_mid++};
+    struct bytes datagram = {NULL, 0, 0};
+    bool answered = false;
+    if (node->current == NULL)
+        return false;
+    coap_message_write(&ping, &datagram);
+    send_to(node, node->fd, &node->current->from, &datagram);
+    bytes_clear(&datagram);
+    while (!answered) {
+        struct node_message *message = read_datagram(node);
+        if (message == NULL) {
+            if (!gateway_process_wait(gateway, node->fd, POLLIN, until))
+                return false;
+            continue;
+        }
+        answered = message->message.type == MESSAGE_RST && message->message.mid == ping.mid;
+        if (answered)
+            free_message(message);
+        else
+            put_aside(node, message);
+    }
     return true;
 }

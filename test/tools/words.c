@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "expression.h"
+
 static char *copy_text(const char *text, size_t length)
 {
     char *copy = bytes_allocate(length + 1);
@@ -56,15 +58,27 @@ void variables_clear(struct variables *variables)
     *variables = (struct variables){NULL, 0};
 }
 
-/* ${3*ab} -> ababab */
-static bool expand_repetition(const char *name, struct bytes *out)
+/* Where the ${ that begins at `begin` ends; NULL when it does not. */
+static const char *closing_brace(const char *begin)
 {
-    char *rest;
-    unsigned long count = strtoul(name, &rest, 10);
-    if (rest == name || *rest != '*')
-        return false;
-    for (unsigned long i = 0; i < count; i++)
-        bytes_append(out, rest + 1, strlen(rest + 1));
+    unsigned depth = 0;
+    for (const char *at = begin; *at != '\0'; at++) {
+        if (strncmp(at, "${", 2) == 0)
+            depth++;
+        else if (*at == '}' && --depth == 0)
+            return at;
+    }
+    return NULL;
+}
+
+/* `name` is the inside of ${...}, in which every ${...} has been replaced already. */
+static bool expand_name(const struct variables *variables, const struct bytes *name,
+                        struct bytes *out)
+{
+    const char *value = variables_get(variables, bytes_text(name));
+    if (value == NULL)
+        return expression_write(bytes_text(name), out);
+    bytes_append(out, value, strlen(value));
     return true;
 }
 
@@ -73,20 +87,21 @@ bool variables_expand(const struct variables *variables, const char *text, struc
 {
     for (;;) {
         const char *begin = strstr(text, "${");
-        const char *end = begin == NULL ? NULL : strchr(begin, '}');
+        const char *end = begin == NULL ? NULL : closing_brace(begin);
         if (end == NULL) {
             bytes_append(out, text, strlen(text));
             return true;
         }
         bytes_append(out, text, (size_t)(begin - text));
-        char *name = copy_text(begin + 2, (size_t)(end - begin - 2));
-        const char *value = variables_get(variables, name);
-        bool known = value != NULL || expand_repetition(name, out);
-        if (value != NULL)
-            bytes_append(out, value, strlen(value));
-        if (!known)
-            bytes_set(unknown, name, strlen(name));
-        free(name);
+        struct bytes name = {NULL, 0, 0};
+        char *inside = copy_text(begin + 2, (size_t)(end - begin - 2));
+        bool known = variables_expand(variables, inside, &name, unknown);
+        if (known && !expand_name(variables, &name, out)) {
+            bytes_set(unknown, bytes_text(&name), name.length);
+            known = false;
+        }
+        free(inside);
+        bytes_clear(&name);
         if (!known)
             return false;
         text = end + 1;

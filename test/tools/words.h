@@ -17,8 +17,8 @@ struct variables {
 void variables_set(struct variables *variables, const char *name, const char *value);
 const char *variables_get(const struct variables *variables, const char *name); /* NULL: none */
 void variables_clear(struct variables *variables);
-/* Appends `text` with ${name} replaced, ${N*text} being N times text. False, with the name in
- * `unknown`, when a variable does not exist. */
+/* Appends `text` with every ${...} replaced, from the inside out, by a variable's value or by what
+ * expression.h computes. False, with the name in `unknown`, when it is neither. */
 bool variables_expand(const struct variables *variables, const char *text, struct bytes *out,
                       struct bytes *unknown);
 
