@@ -14,7 +14,7 @@ test_tools_scenario_SOURCES = test/tools/scenario.c test/tools/scenario.h \
 	test/tools/gateway_process.c test/tools/gateway_process.h \
 	test/tools/scripted_node.c test/tools/scripted_node.h \
 	test/tools/http_client.c test/tools/http_client.h \
-	test/tools/node_verbs.c test/tools/node_expect.c \
+	test/tools/node_verbs.c test/tools/node_babble.c test/tools/node_expect.c \
 	test/tools/http_verbs.c test/tools/response_verbs.c test/tools/gateway_verbs.c
 test_tools_scenario_LDADD = -lm
 

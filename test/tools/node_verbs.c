@@ -200,6 +200,17 @@ static bool verb_sync(struct scenario *scenario, struct scripted_node *node,
            scenario_fail(scenario, "expected: RST for a ping\n    got:      none in time");
 }
 
+/* babble SEED COUNT */
+static bool verb_babble(struct scenario *scenario, struct scripted_node *node,
+                        const struct words *words)
+{
+    long seed = 0, count = 0;
+    if (!words_number(words_at(words, 2), &seed) || !words_number(words_at(words, 3), &count))
+        return scenario_fail(scenario, "babble SEED COUNT");
+    return node_babble(node, &scenario->gateway, (uint32_t)seed, count) ||
+           scenario_fail(scenario, "the gateway does not answer a ping any more");
+}
+
 bool node_verbs_run(struct scenario *scenario, struct scripted_node *node,
                     const struct words *words)
 {
@@ -209,7 +220,7 @@ bool node_verbs_run(struct scenario *scenario, struct scripted_node *node,
     } verbs[] = {
         {"piggyback", verb_piggyback}, {"separate", verb_separate}, {"ack", verb_empty},
         {"rst", verb_empty},           {"raw", verb_raw},           {"repeat", verb_repeat},
-        {"notify", verb_notify},       {"sync", verb_sync},
+        {"notify", verb_notify},       {"sync", verb_sync},         {"babble", verb_babble},
     };
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
         if (words_is(words, 1, verbs[i].name))

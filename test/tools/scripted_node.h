@@ -79,4 +79,9 @@ uint16_t scripted_node_port(const struct scripted_node *node);
 /* An UDP port of 127.0.0.1 on which nobody listens. */
 uint16_t scripted_node_closed_port(void);
 
+/* node_babble.c: `count` malformed datagrams to where the current message came from, decided by
+ * `seed` (not 0); true when the gateway still answers a ping behind them. */
+bool node_babble(struct scripted_node *node, struct gateway_process *gateway, uint32_t seed,
+                 long count);
+
 #endif
