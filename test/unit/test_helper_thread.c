@@ -23,7 +23,8 @@ static unsigned done_count;
 
 struct test_job {
     struct helper_job job;
-    sem_t *gate; /* or NULL: waits for it while at work */
+    sem_t *gate;    /* or NULL: waits for it while at work */
+    sem_t *at_work; /* or NULL: told when the work begins */
     int number;
     int square;
     bool worked_elsewhere;
@@ -34,6 +35,9 @@ struct test_job {
 static void job_work(struct helper_job *job)
 {
     struct test_job *test_job = (struct test_job *)job;
+    if (test_job->at_work != NULL) {
+        sem_post(test_job->at_work);
+    }
     if (test_job->gate != NULL) {
         sem_wait(test_job->gate);
     }
@@ -121,19 +125,24 @@ END_TEST
 START_TEST(freeing_finishes_the_running_job_and_gives_all_jobs_back)
 {
     sem_t gate;
+    sem_t at_work;
     sem_init(&gate, 0, 0);
+    sem_init(&at_work, 0, 0);
     static struct test_job jobs[10];
     for (int i = 0; i < 10; i++) {
         job_init(&jobs[i], i, i == 1 ? &gate : NULL);
+        jobs[i].at_work = i == 1 ? &at_work : NULL;
         ck_assert(helper_thread_submit(helper, &jobs[i].job));
     }
     wait_for(1);
+    sem_wait(&at_work);
     sem_post(&gate);
     helper_thread_free(helper);
     helper = NULL;
     ck_assert_uint_eq(done_count, 10);
     ck_assert(jobs[1].has_worked);
     sem_destroy(&gate);
+    sem_destroy(&at_work);
 }
 END_TEST
 

@@ -249,6 +249,7 @@ START_TEST(the_acked_deadline_can_be_max_rtt_and_max_server_response_delay)
     expect_pending(0);
     clock_advance(w.timers, 1);
     expect_failure(0, REQUEST_TIMED_OUT);
+    proves("CONG-10");
 }
 END_TEST
 
