@@ -39,3 +39,14 @@ test/tools/preload_resolver.so: test/tools/preload_resolver.c
 test/tools/preload_memory.so: test/tools/preload_memory.c
 	$(AM_V_CCLD)$(MKDIR_P) test/tools && $(CC) -std=c11 -D_GNU_SOURCE $(CFLAGS) -shared -fPIC \
 		-o $@ $(srcdir)/test/tools/preload_memory.c
+
+# The fault proxy and its own test.
+check_PROGRAMS += test/tools/udpfault test/tools/udpfault-test
+test_tools_udpfault_SOURCES = test/tools/udpfault.c test/tools/fault_rules.c \
+	test/tools/fault_rules.h test/tools/bytes.c test/tools/bytes.h
+test_tools_udpfault_LDADD =
+test_tools_udpfault_test_SOURCES = test/tools/udpfault-test.c test/tools/bytes.c \
+	test/tools/bytes.h test/tools/gateway_process.c test/tools/gateway_process.h
+test_tools_udpfault_test_LDADD =
+TESTS += test/tools/udpfault.sh
+EXTRA_DIST += test/tools/udpfault.sh
