@@ -29,16 +29,21 @@ SCN_LOG_COMPILER = $(top_builddir)/test/tools/scenario
 AM_SCN_LOG_FLAGS = -g $(top_builddir)/coapgw -d test/integration
 
 # Put before the C library's functions by LD_PRELOAD (relative to the build folder).
-PRELOADS = test/tools/preload_resolver.so test/tools/preload_memory.so
+PRELOADS = test/tools/preload_resolver.so test/tools/preload_memory.so \
+	test/tools/preload_clock.so
 check_DATA = $(PRELOADS)
 CLEANFILES += $(PRELOADS)
-EXTRA_DIST += test/tools/preload_resolver.c test/tools/preload_memory.c
+EXTRA_DIST += test/tools/preload_resolver.c test/tools/preload_memory.c \
+	test/tools/preload_clock.c
 test/tools/preload_resolver.so: test/tools/preload_resolver.c
 	$(AM_V_CCLD)$(MKDIR_P) test/tools && $(CC) -std=c11 -D_GNU_SOURCE $(CFLAGS) -shared -fPIC \
 		-o $@ $(srcdir)/test/tools/preload_resolver.c
 test/tools/preload_memory.so: test/tools/preload_memory.c
 	$(AM_V_CCLD)$(MKDIR_P) test/tools && $(CC) -std=c11 -D_GNU_SOURCE $(CFLAGS) -shared -fPIC \
 		-o $@ $(srcdir)/test/tools/preload_memory.c
+test/tools/preload_clock.so: test/tools/preload_clock.c
+	$(AM_V_CCLD)$(MKDIR_P) test/tools && $(CC) -std=c11 -D_GNU_SOURCE $(CFLAGS) -shared -fPIC \
+		-o $@ $(srcdir)/test/tools/preload_clock.c -ldl
 
 # The fault proxy and its own test.
 check_PROGRAMS += test/tools/udpfault test/tools/udpfault-test
