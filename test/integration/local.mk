@@ -9,6 +9,7 @@ SCENARIOS = test/integration/clock.scn \
 	test/integration/message.scn \
 	test/integration/method.scn \
 	test/integration/option.scn \
+	test/integration/parallel.scn \
 	test/integration/resolver.scn \
 	test/integration/security.scn \
 	test/integration/self.scn \
