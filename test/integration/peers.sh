@@ -29,7 +29,7 @@ needs() {
 }
 
 # start NAME PATTERN PROGRAM [argument...]: runs it until its output has a line with PATTERN, which
-# is then in $ready. The rest of its output is collected in a file.
+# is then in $ready. The rest of its output is collected in a file by the process $reader.
 start() {
     name=$1 pattern=$2
     shift 2
@@ -48,6 +48,8 @@ start() {
         esac
     done
     cat <&3 >>"$work/$name.log" &
+    # shellcheck disable=SC2034 # used by scripts that read this one
+    reader=$!
     exec 3<&-
     if [ -z "$ready" ]; then
         echo "FAIL: $name did not start"
@@ -57,9 +59,10 @@ start() {
 }
 
 # start_gateway COAP-PORT: sets $gateway to its base URL, $target to the HC Proxy URI of the peer.
+# $coap_settings are members of the configuration's "coap".
 start_gateway() {
     cat >"$work/coapgw.json" <<END
-{ "http": { "listen": ["127.0.0.1:0"] }, "auth": "none",
+{ "http": { "listen": ["127.0.0.1:0"] }, "auth": "none", "coap": { ${coap_settings:-} },
   "access": [ { "targets": ["coap://127.0.0.1:$1"] } ] }
 END
     start coapgw 'listening on http://' ./coapgw -c "$work/coapgw.json"
