@@ -31,8 +31,8 @@ void channel_udp_free(struct channel_udp *channel);
 void channel_udp_set_events(struct channel_udp *channel, const struct channel_events *events);
 struct channel channel_udp_channel(struct channel_udp *channel);
 /* Sends what is queued; a turn-end hook for the loop. It must be added, behind every hook that may
- * send. Refusals by our own system are told from here; then it returns true, as the turn that takes
- * what follows from them must come at once. */
+ * send. Refusals by our own system are told from here, and ICMP errors that come in between; then
+ * it returns true, as the turn that takes what follows from them must come at once. */
 bool channel_udp_flush(void *channel_udp);
 /* True when `address` is one of our own sockets: a target that would loop (SEC-08). */
 bool channel_udp_is_self(const struct channel_udp *channel, const struct endpoint_address *address);

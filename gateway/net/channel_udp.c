@@ -13,7 +13,9 @@
 
 #include <errno.h>
 #include <ifaddrs.h>
+#include <netinet/icmp6.h>
 #include <netinet/in.h>
+#include <netinet/ip_icmp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -96,8 +98,22 @@ static const struct cmsghdr *find_control(struct msghdr *message, int level, int
     return NULL;
 }
 
-/* Takes one entry of the error queue. -1 when it is empty, 1 for an ICMP error, which was told, 0
- * for any other entry: local refusals have no payload, and the send call told them already. */
+static bool is_icmp(const struct sock_extended_err *error)
+{
+    return error->ee_origin == SO_EE_ORIGIN_ICMP || error->ee_origin == SO_EE_ORIGIN_ICMP6;
+}
+
+/* Time Exceeded comes with the errno of an unreachable host, but tells of the way and not of the
+ * destination: RFC 7252 4.2 has it ignored. */
+static bool is_time_exceeded(const struct sock_extended_err *error)
+{
+    return error->ee_type ==
+           (error->ee_origin == SO_EE_ORIGIN_ICMP ? ICMP_TIME_EXCEEDED : ICMP6_TIME_EXCEEDED);
+}
+
+/* Takes one entry of the error queue. -1 when it is empty, 1 for an ICMP error, which was told
+ * unless it is to be ignored, 0 for any other entry: local refusals have no payload, and the send
+ * call told them already. */
 static int take_error(struct udp_socket *udp)
 {
     uint8_t datagram[2048]; /* what follows the token does not matter */
@@ -129,11 +145,13 @@ static int take_error(struct udp_socket *udp)
     struct sock_extended_err error;
     memcpy(&error, CMSG_DATA(found), sizeof error);
     struct endpoint_address address;
-    if ((error.ee_origin != SO_EE_ORIGIN_ICMP && error.ee_origin != SO_EE_ORIGIN_ICMP6) ||
-        !endpoint_address_from_sockaddr(&address, (struct sockaddr *)&to)) {
+    if (!is_icmp(&error) || !endpoint_address_from_sockaddr(&address, (struct sockaddr *)&to)) {
         return 0;
     }
-    tell_undeliverable(udp->channel, &address, datagram, (size_t)length, (int)error.ee_errno, 0);
+    if (!is_time_exceeded(&error)) {
+        tell_undeliverable(udp->channel, &address, datagram, (size_t)length, (int)error.ee_errno,
+                           0);
+    }
     return 1;
 }
 
@@ -237,8 +255,9 @@ static int send_batch(struct udp_socket *udp)
     return sendmmsg(udp->fd, messages, count, MSG_DONTWAIT);
 }
 
-/* Sends the queue to its end: true, or false when the kernel has no room just now. */
-static bool send_queue(struct udp_socket *udp)
+/* Sends the queue to its end: true, or false when the kernel has no room just now. Sets `*has_told`
+ * when it told of ICMP errors meanwhile. */
+static bool send_queue(struct udp_socket *udp, bool *has_told)
 {
     struct datagram_queue *queue = &udp->sending;
     unsigned tries = 0;
@@ -264,6 +283,7 @@ static bool send_queue(struct udp_socket *udp)
         /* A pending error of another datagram fails a send once: the second failure is the
          * message's own, unless one more error came in between. */
         unsigned told = drain_errors(udp);
+        *has_told |= told > 0;
         tries++;
         if (tries > 1 && (told == 0 || tries >= SEND_TRIES_MAX)) {
             queue->datagrams[queue->next].error = error;
@@ -291,7 +311,7 @@ static bool tell_refusals(struct udp_socket *udp, size_t first)
     return has_told;
 }
 
-/* True when it told of a refusal. */
+/* True when it told of something. */
 static bool flush_socket(struct udp_socket *udp)
 {
     if (udp->fd < 0 || udp->is_waiting) {
@@ -306,8 +326,9 @@ static bool flush_socket(struct udp_socket *udp)
         return false;
     }
     size_t first = udp->sending.next;
-    bool is_sent = send_queue(udp);
-    bool has_told = tell_refusals(udp, first);
+    bool has_told = false;
+    bool is_sent = send_queue(udp, &has_told);
+    has_told |= tell_refusals(udp, first);
     if (is_sent) {
         datagram_queue_reset(&udp->sending);
     }

@@ -6,6 +6,7 @@
 #include <check.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/ip_icmp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -306,6 +307,58 @@ START_TEST(an_icmp_error_does_not_hide_a_datagram_that_came)
 }
 END_TEST
 
+static uint16_t icmp_checksum(const uint8_t *bytes, size_t length)
+{
+    uint32_t sum = 0;
+    for (size_t i = 0; i < length; i++) {
+        sum += i % 2 == 0 ? (uint32_t)bytes[i] << 8 : bytes[i];
+    }
+    sum = (sum & 0xffff) + (sum >> 16);
+    return (uint16_t) ~(sum + (sum >> 16));
+}
+
+/* An ICMP error about a datagram of ours to that port of 127.0.0.1, as if from a router. */
+static void forge_icmp(int raw, uint8_t type, uint8_t code, uint16_t port)
+{
+    unsigned ours = channel_udp_port(udp, 4);
+    uint8_t bytes[8 + 20 + 8] = {type, code};
+    uint8_t *ip = bytes + 8;
+    ip[0] = 0x45;
+    ip[3] = 28;
+    ip[8] = 64;
+    ip[9] = IPPROTO_UDP;
+    memcpy(ip + 12, (const uint8_t[]){127, 0, 0, 1, 127, 0, 0, 1}, 8);
+    memcpy(ip + 20, (const uint8_t[]){ours >> 8, ours & 0xff, port >> 8, port & 0xff, 0, 8}, 6);
+    uint16_t sum = icmp_checksum(bytes, sizeof bytes);
+    bytes[2] = (uint8_t)(sum >> 8);
+    bytes[3] = (uint8_t)sum;
+    struct endpoint_address address;
+    struct sockaddr_storage to;
+    loopback(&address, 4, 0);
+    socklen_t length = endpoint_address_to_sockaddr(&address, &to);
+    ck_assert_int_eq(sendto(raw, bytes, sizeof bytes, 0, (struct sockaddr *)&to, length),
+                     (ssize_t)sizeof bytes);
+}
+
+/* RFC 7252 4.2; the kernel gives both errors as EHOSTUNREACH. */
+START_TEST(time_exceeded_on_the_way_is_no_unreachable_destination)
+{
+    int raw = socket(AF_INET, SOCK_RAW, IPPROTO_ICMP);
+    if (raw < 0) {
+        printf("no permission for raw sockets\n");
+        return;
+    }
+    forge_icmp(raw, ICMP_TIME_EXCEEDED, ICMP_EXC_TTL, 1001);
+    forge_icmp(raw, ICMP_DEST_UNREACH, ICMP_HOST_UNREACH, 1002);
+    turn_until(&news.refused, 1);
+    ck_assert_uint_eq(news.address.port, 1002);
+    ck_assert_int_eq(news.error, EHOSTUNREACH);
+    loop_turn(loop, 10000);
+    ck_assert_uint_eq(news.refused, 1);
+    close(raw);
+}
+END_TEST
+
 START_TEST(more_errors_than_the_kernel_keeps_do_not_stop_the_channel)
 {
     struct endpoint_address closed;
@@ -321,6 +374,30 @@ START_TEST(more_errors_than_the_kernel_keeps_do_not_stop_the_channel)
     loop_turn(loop, 0);
     ck_assert_uint_gt(news.refused, 100);
     ck_assert_uint_eq(news.local, 0);
+    close(fd);
+}
+END_TEST
+
+/* The kernel takes 32 datagrams at once; the error of the last one fails the first of the next. */
+START_TEST(an_icmp_error_that_comes_within_the_flush_asks_for_another_turn)
+{
+    struct endpoint_address closed;
+    struct endpoint_address node;
+    closed_port(4, &closed);
+    int fd = node_open(4, &node);
+    for (int i = 0; i < 31; i++) {
+        send_text(&node, "early");
+    }
+    send_text(&closed, "lost");
+    send_text(&node, "late");
+    ck_assert(channel_udp_flush(udp));
+    ck_assert_uint_eq(news.refused, 1);
+    ck_assert_uint_eq(news.local, 0);
+    for (int i = 0; i < 31; i++) {
+        expect_at_node(fd, "early");
+    }
+    expect_at_node(fd, "late");
+    ck_assert(!channel_udp_flush(udp));
     close(fd);
 }
 END_TEST
@@ -481,7 +558,9 @@ int main(void)
     tcase_add_loop_test(tcase, a_closed_port_gives_the_whole_datagram_back, 0, 2);
     tcase_add_test(tcase, an_icmp_error_of_one_node_loses_no_datagram_to_another);
     tcase_add_test(tcase, an_icmp_error_does_not_hide_a_datagram_that_came);
+    tcase_add_test(tcase, time_exceeded_on_the_way_is_no_unreachable_destination);
     tcase_add_test(tcase, more_errors_than_the_kernel_keeps_do_not_stop_the_channel);
+    tcase_add_test(tcase, an_icmp_error_that_comes_within_the_flush_asks_for_another_turn);
     tcase_add_test(tcase, a_local_refusal_is_told_in_the_flush_and_the_others_go_on);
     tcase_add_test(tcase, what_a_refusal_sends_leaves_in_the_next_turn);
     tcase_add_test(tcase, destinations_that_cannot_work_are_refused_at_once);
