@@ -90,7 +90,7 @@ struct message_events {
 /* Counters of the layer; monotonic. */
 struct message_counters {
     uint64_t retransmissions;
-    uint64_t duplicates;        /* CON or NON that came again */
+    uint64_t duplicates;        /* CON or NON that was accepted and came again */
     uint64_t ignored_datagrams; /* not CoAP, or nothing that concerns us */
     uint64_t format_errors;
     uint64_t resets_sent;

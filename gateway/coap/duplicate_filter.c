@@ -19,7 +19,6 @@ struct duplicate_entry {
     uint32_t token_digest;
     uint16_t mid;
     uint16_t next; /* in the bucket: index + 1, 0 at the end */
-    uint8_t reply;
 };
 
 /* Tokens are our own random bytes: any mix of them is a good digest. */
@@ -48,17 +47,15 @@ static uint16_t *find_bucket(const struct duplicate_filter *filter, uint16_t mid
 }
 
 bool duplicate_filter_find(const struct duplicate_filter *filter, const struct pdu *pdu,
-                           uint64_t now_us, enum duplicate_reply *reply)
+                           uint64_t now_us)
 {
     if (filter->count == 0)
         return false;
     uint32_t digest = digest_token(pdu);
     for (uint16_t at = *find_bucket(filter, pdu->mid); at != 0; at = filter->entries[at - 1].next) {
         const struct duplicate_entry *entry = &filter->entries[at - 1];
-        if (entry->mid == pdu->mid && entry->token_digest == digest && entry->expires_us > now_us) {
-            *reply = (enum duplicate_reply)entry->reply;
+        if (entry->mid == pdu->mid && entry->token_digest == digest && entry->expires_us > now_us)
             return true;
-        }
     }
     return false;
 }
@@ -103,8 +100,8 @@ static bool grow(struct duplicate_filter *filter)
     return true;
 }
 
-void duplicate_filter_add(struct duplicate_filter *filter, const struct pdu *pdu,
-                          enum duplicate_reply reply, uint64_t now_us, uint64_t lifetime_us)
+void duplicate_filter_add(struct duplicate_filter *filter, const struct pdu *pdu, uint64_t now_us,
+                          uint64_t lifetime_us)
 {
     while (filter->count > 0 && filter->entries[filter->oldest].expires_us <= now_us)
         forget_oldest(filter);
@@ -114,10 +111,8 @@ void duplicate_filter_add(struct duplicate_filter *filter, const struct pdu *pdu
         forget_oldest(filter);
     }
     uint16_t index = (uint16_t)((filter->oldest + filter->count) & (filter->capacity - 1));
-    filter->entries[index] = (struct duplicate_entry){.expires_us = now_us + lifetime_us,
-                                                      .token_digest = digest_token(pdu),
-                                                      .mid = pdu->mid,
-                                                      .reply = (uint8_t)reply};
+    filter->entries[index] = (struct duplicate_entry){
+        .expires_us = now_us + lifetime_us, .token_digest = digest_token(pdu), .mid = pdu->mid};
     link_entry(filter, index);
     filter->count++;
 }

@@ -3,8 +3,8 @@
 #define COAPGW_DUPLICATE_FILTER_H
 
 /*
- * duplicate_filter: the messages that came from one endpoint within EXCHANGE_LIFETIME and what was
- * answered to each, so that a copy gets the same reply and is not processed again (RFC 7252 4.5).
+ * duplicate_filter: the messages of one endpoint that were accepted within EXCHANGE_LIFETIME, so
+ * that a copy is acknowledged again and not processed again (RFC 7252 4.5).
  */
 
 #include <stdbool.h>
@@ -16,12 +16,6 @@ struct pdu;
 /* More are forgotten, the oldest first: 22 messages per second over the 45 s in which a peer may
  * repeat one. */
 enum { DUPLICATE_FILTER_MAX = 1024 };
-
-enum duplicate_reply {
-    DUPLICATE_REPLY_NONE,
-    DUPLICATE_REPLY_ACK,
-    DUPLICATE_REPLY_RST,
-};
 
 struct duplicate_entry;
 
@@ -35,13 +29,12 @@ struct duplicate_filter {
 
 void duplicate_filter_init(struct duplicate_filter *filter);
 void duplicate_filter_clear(struct duplicate_filter *filter);
-/* True when `pdu` is a copy of a message that is remembered; `*reply` is what was answered. A
- * message of the same MID with another token is no copy: a node that rebooted counts from the
- * beginning again. */
+/* True when `pdu` is a copy of a message that is remembered. A message of the same MID with another
+ * token is no copy: a node that rebooted counts from the beginning again. */
 bool duplicate_filter_find(const struct duplicate_filter *filter, const struct pdu *pdu,
-                           uint64_t now_us, enum duplicate_reply *reply);
+                           uint64_t now_us);
 /* Remembers a message. When memory is short the oldest is forgotten, or this one. */
-void duplicate_filter_add(struct duplicate_filter *filter, const struct pdu *pdu,
-                          enum duplicate_reply reply, uint64_t now_us, uint64_t lifetime_us);
+void duplicate_filter_add(struct duplicate_filter *filter, const struct pdu *pdu, uint64_t now_us,
+                          uint64_t lifetime_us);
 
 #endif

@@ -316,28 +316,25 @@ static enum message_verdict ask_above(struct message_layer *layer, struct endpoi
     return verdict;
 }
 
-/* True when the message is a copy; then it is answered as the first was. */
+/* True when the message is a copy of one that was accepted; then it is answered as that was. */
 static bool answer_duplicate(struct message_layer *layer, struct endpoint *endpoint,
                              const struct pdu *pdu)
 {
-    enum duplicate_reply reply;
-
-    if (!duplicate_filter_find(&endpoint->duplicates, pdu, timers_now_us(layer->timers), &reply))
+    if (!duplicate_filter_find(&endpoint->duplicates, pdu, timers_now_us(layer->timers)))
         return false;
     layer->counters.duplicates++;
-    if (pdu->type == PDU_CON && reply != DUPLICATE_REPLY_NONE)
-        send_empty(layer, &endpoint->address, reply == DUPLICATE_REPLY_ACK ? PDU_ACK : PDU_RST,
-                   pdu->mid);
+    if (pdu->type == PDU_CON)
+        send_empty(layer, &endpoint->address, PDU_ACK, pdu->mid);
     return true;
 }
 
-static void remember(struct message_layer *layer, struct endpoint *endpoint, const struct pdu *pdu,
-                     enum duplicate_reply reply)
+/* Only what was accepted: a copy of anything else is refused again just as it was, and who knows no
+ * token of ours takes no memory and keeps no endpoint alive. */
+static void remember(struct message_layer *layer, struct endpoint *endpoint, const struct pdu *pdu)
 {
     uint64_t lifetime_us = message_exchange_lifetime_us(NULL);
 
-    duplicate_filter_add(&endpoint->duplicates, pdu, reply, timers_now_us(layer->timers),
-                         lifetime_us);
+    duplicate_filter_add(&endpoint->duplicates, pdu, timers_now_us(layer->timers), lifetime_us);
     endpoint_keep(endpoint, lifetime_us);
 }
 
@@ -345,19 +342,15 @@ static void remember(struct message_layer *layer, struct endpoint *endpoint, con
 static void receive_separate(struct message_layer *layer, const struct endpoint_address *from,
                              struct endpoint *endpoint, struct pdu *pdu)
 {
-    enum duplicate_reply reply = DUPLICATE_REPLY_NONE;
-
     if (endpoint != NULL && answer_duplicate(layer, endpoint, pdu))
         return;
     enum message_verdict verdict = ask_above(layer, endpoint, pdu);
-    if (pdu->type == PDU_CON && verdict != MESSAGE_IGNORE) {
-        reply = verdict == MESSAGE_ACCEPT ? DUPLICATE_REPLY_ACK : DUPLICATE_REPLY_RST;
+    if (pdu->type == PDU_CON && verdict != MESSAGE_IGNORE)
         send_empty(layer, from, verdict == MESSAGE_ACCEPT ? PDU_ACK : PDU_RST, pdu->mid);
-    } else if (verdict == MESSAGE_REJECT && may_reset_non(layer)) {
+    else if (verdict == MESSAGE_REJECT && may_reset_non(layer))
         send_empty(layer, from, PDU_RST, pdu->mid);
-    }
-    if (endpoint != NULL)
-        remember(layer, endpoint, pdu, reply);
+    if (verdict == MESSAGE_ACCEPT)
+        remember(layer, endpoint, pdu);
 }
 
 static void receive_message(struct message_layer *layer, const struct endpoint_address *from,

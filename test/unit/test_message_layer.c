@@ -282,29 +282,46 @@ START_TEST(a_non_with_the_mid_of_our_con_is_no_reply_to_it)
 }
 END_TEST
 
-START_TEST(a_duplicate_gets_the_stored_reply_and_is_processed_once)
+START_TEST(a_duplicate_is_acknowledged_again_and_processed_once)
 {
-    static const enum message_verdict verdicts[] = {MESSAGE_ACCEPT, MESSAGE_REJECT};
     static struct sender a;
     send_to(&w.node, &a, 1);
     struct pdu request = fake_channel_read(&w.channel, 0);
-    for (uint16_t i = 0; i < 2; i++) {
-        w.verdict = verdicts[i];
-        w.responses = 0;
-        fake_channel_forget(&w.channel);
-        for (unsigned n = 0; n < 3; n++)
-            fake_channel_deliver_message(&w.channel, &w.node, PDU_CON, i, REST_CODE(2, 5), &request,
-                                         "x");
-        ck_assert_uint_eq(w.responses, 1);
-        ck_assert_uint_eq(w.channel.count, 3);
-        for (size_t n = 0; n < 3; n++) {
-            struct pdu reply = fake_channel_read(&w.channel, n);
-            ck_assert_int_eq(reply.type, i == 0 ? PDU_ACK : PDU_RST);
-            ck_assert_uint_eq(reply.mid, i);
-        }
+    fake_channel_forget(&w.channel);
+    for (unsigned n = 0; n < 3; n++)
+        fake_channel_deliver_message(&w.channel, &w.node, PDU_CON, 9, REST_CODE(2, 5), &request,
+                                     "x");
+    ck_assert_uint_eq(w.responses, 1);
+    ck_assert_uint_eq(w.channel.count, 3);
+    for (size_t n = 0; n < 3; n++) {
+        struct pdu reply = fake_channel_read(&w.channel, n);
+        ck_assert_int_eq(reply.type, PDU_ACK);
+        ck_assert_uint_eq(reply.mid, 9);
     }
-    ck_assert_uint_eq(counters()->duplicates, 4);
+    ck_assert_uint_eq(counters()->duplicates, 2);
     proves("MSG-07");
+}
+END_TEST
+
+START_TEST(what_is_refused_is_refused_again_and_leaves_nothing_behind)
+{
+    static struct sender a;
+    send_to(&w.node, &a, 1);
+    struct pdu request = fake_channel_read(&w.channel, 0);
+    fake_channel_forget(&w.channel);
+    message_end(w.layer, &a.message);
+    w.verdict = MESSAGE_REJECT;
+    for (unsigned n = 0; n < 3; n++) {
+        clock_advance(w.timers, LIFETIME_MS / 4);
+        fake_channel_deliver_message(&w.channel, &w.node, PDU_CON, 9, REST_CODE(2, 5), &request,
+                                     "x");
+        expect_last(&w.node, PDU_RST, 9);
+    }
+    ck_assert_uint_eq(w.channel.count, 3);
+    ck_assert_uint_eq(counters()->duplicates, 0);
+    /* Strangers do not keep the endpoint alive. */
+    clock_advance(w.timers, LIFETIME_MS / 4 + 4);
+    ck_assert_uint_eq(message_layer_endpoint_count(w.layer), 0);
 }
 END_TEST
 
@@ -469,7 +486,8 @@ int main(void)
     tcase_add_test(tests, an_accepted_con_response_is_acknowledged_with_its_mid);
     tcase_add_test(tests, an_accepted_non_response_is_not_acknowledged);
     tcase_add_test(tests, a_non_with_the_mid_of_our_con_is_no_reply_to_it);
-    tcase_add_test(tests, a_duplicate_gets_the_stored_reply_and_is_processed_once);
+    tcase_add_test(tests, a_duplicate_is_acknowledged_again_and_processed_once);
+    tcase_add_test(tests, what_is_refused_is_refused_again_and_leaves_nothing_behind);
     tcase_add_test(tests, a_duplicate_non_is_ignored);
     tcase_add_test(tests, a_mid_is_new_again_after_exchange_lifetime_or_with_another_token);
     tcase_add_test(tests, the_memory_for_duplicates_is_bounded_and_keeps_the_newest);
