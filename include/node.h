@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "endpoint_address.h"
+
 struct buffer;
 struct node;
 struct node_table;
@@ -53,6 +55,13 @@ void node_failed(struct node *node, enum node_failure failure, unsigned retransm
                  uint64_t wall_ms);
 /* No answer came within the deadline; the request itself may go on. */
 void node_timed_out(struct node *node, unsigned retransmissions);
+
+/* A request goes to the node at that address. */
+void node_asked(struct node *node, const struct endpoint_address *peer);
+/* Somebody says that the address cannot be reached, but maybe it is somebody off the path: the
+ * configured node that was asked there last becomes SUSPECT. That node, borrowed, when it was not
+ * so before; otherwise NULL. */
+const struct node *node_table_hint(struct node_table *table, const struct endpoint_address *peer);
 
 /* Appends the metrics of all nodes in Prometheus text format. 0 or -1. */
 int node_write_metrics(const struct node_table *table, struct buffer *out);

@@ -9,12 +9,28 @@
  */
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "log.h"
 #include "metrics.h"
 #include "names.h"
 #include "node.h"
 #include "policy.h"
 #include "request_layer.h"
+#include "timers.h"
+
+/* STATUS-47: an ICMP error that names no request ends none. */
+static void take_hint(void *handle, const struct endpoint_address *peer, int error)
+{
+    struct core *core = handle;
+    const struct node *node = node_table_hint(core->nodes, peer);
+
+    if (node != NULL)
+        log_write_limited(core->options.log, &core->peer_limit, timers_now_us(core->options.timers),
+                          LOG_LEVEL_INFO,
+                          "node %s: suspect, as an ICMP error that names no request says: %s",
+                          node_name(node), strerror(error));
+}
 
 struct core *core_new(const struct core_options *options)
 {
@@ -31,6 +47,7 @@ struct core *core_new(const struct core_options *options)
         core_free(core);
         return NULL;
     }
+    request_layer_set_hint(options->requests, take_hint, core);
     return core;
 }
 
@@ -38,6 +55,7 @@ void core_free(struct core *core)
 {
     if (core == NULL)
         return;
+    request_layer_set_hint(core->options.requests, NULL, NULL);
     /* The CoAP halves that still live end here, unanswered. */
     exchange_abandon_all(core);
     (void)core_reap(core);

@@ -193,6 +193,7 @@ enum step_result exchange_forward(struct exchange *exchange)
     switch (request_start(exchange->core->options.requests, &spec, &exchange->request_id)) {
     case REQUEST_STARTED:
         exchange->has_sent = true;
+        node_asked(exchange->node, &exchange->peer);
         exchange->step = EXCHANGE_STEP_AWAIT;
         return STEP_PARKED;
     case REQUEST_QUEUE_FULL:

@@ -5,6 +5,9 @@
  * The table of nodes: the configured ones sorted by name, and "other" for every target without a
  * name. A node is counted: one that a reload took out of the table lives on, unlisted, until the
  * last exchange that refers to it has ended.
+ *
+ * Configured nodes are also found by the address at which each was asked last. Addresses that two
+ * names share belong to the one that was asked there last.
  */
 
 #include <assert.h>
@@ -17,6 +20,10 @@
 #include "histogram.h"
 #include "rest.h"
 
+/* Without memory for the table a node is not found by its address: only hints are lost. */
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
 /* Responses of one code; few codes ever occur on one node. */
 struct node_code {
     uint8_t code;
@@ -24,6 +31,7 @@ struct node_code {
 };
 
 struct node {
+    struct node_table *table;
     unsigned references;
     bool is_other;
     enum node_state state;
@@ -34,6 +42,9 @@ struct node {
     size_t code_count;
     struct node_code *codes; /* owned */
     struct histogram round_trips;
+    bool has_peer; /* in the table by `peer` */
+    struct endpoint_address peer;
+    UT_hash_handle hh;
     char name[];
 };
 
@@ -41,6 +52,7 @@ struct node_table {
     size_t count;
     struct node **nodes; /* owned; each counts as a reference */
     struct node *other;
+    struct node *by_peer;
 };
 
 static const struct histogram_bounds round_trip_bounds = {
@@ -66,15 +78,69 @@ static const char *const failure_labels[NODE_FAILURES] = {
     [NODE_FAILURE_BAD_RESPONSE] = "bad-response",
 };
 
-static struct node *node_new(const char *name)
+static struct node *node_new(struct node_table *table, const char *name)
 {
     size_t length = strlen(name);
     struct node *node = calloc(1, sizeof *node + length + 1);
 
     if (node == NULL)
         return NULL;
+    node->table = table;
     node->references = 1;
     memcpy(node->name, name, length + 1);
+    return node;
+}
+
+/* Configuration chooses the addresses, and peers only what is looked up: it needs no secret. */
+static unsigned hash_peer(const struct endpoint_address *peer)
+{
+    const unsigned char *bytes = (const unsigned char *)peer;
+    unsigned hash = 2166136261U; /* FNV-1a */
+
+    for (size_t i = 0; i < sizeof *peer; i++)
+        hash = (hash ^ bytes[i]) * 16777619U;
+    return hash;
+}
+
+static struct node *find_by_peer(const struct node_table *table,
+                                 const struct endpoint_address *peer)
+{
+    struct node *node;
+
+    HASH_FIND_BYHASHVALUE(hh, table->by_peer, peer, sizeof *peer, hash_peer(peer), node);
+    return node;
+}
+
+static void forget_peer(struct node *node)
+{
+    if (!node->has_peer)
+        return;
+    HASH_DEL(node->table->by_peer, node);
+    node->has_peer = false;
+}
+
+void node_asked(struct node *node, const struct endpoint_address *peer)
+{
+    struct node *former;
+
+    if (node->is_other || (node->has_peer && endpoint_address_equal(&node->peer, peer)))
+        return;
+    forget_peer(node);
+    former = find_by_peer(node->table, peer);
+    if (former != NULL)
+        forget_peer(former);
+    node->peer = *peer;
+    HASH_ADD_BYHASHVALUE(hh, node->table->by_peer, peer, sizeof node->peer, hash_peer(peer), node);
+    node->has_peer = node->hh.tbl != NULL;
+}
+
+const struct node *node_table_hint(struct node_table *table, const struct endpoint_address *peer)
+{
+    struct node *node = find_by_peer(table, peer);
+
+    if (node == NULL || node->state == NODE_SUSPECT)
+        return NULL;
+    node->state = NODE_SUSPECT;
     return node;
 }
 
@@ -85,6 +151,7 @@ void node_release(struct node *node)
     assert(node->references > 0);
     if (--node->references > 0)
         return;
+    forget_peer(node);
     free(node->codes);
     free(node);
 }
@@ -95,7 +162,7 @@ struct node_table *node_table_new(void)
 
     if (table == NULL)
         return NULL;
-    table->other = node_new("other");
+    table->other = node_new(table, "other");
     if (table->other == NULL) {
         free(table);
         return NULL;
@@ -147,7 +214,7 @@ int node_table_configure(struct node_table *table, const char *const *names, siz
         if (nodes[made] != NULL)
             nodes[made]->references++;
         else
-            nodes[made] = node_new(names[made]);
+            nodes[made] = node_new(table, names[made]);
         if (nodes[made] == NULL)
             break;
     }
@@ -304,7 +371,8 @@ int node_write_metrics(const struct node_table *table, struct buffer *out)
          write_retransmissions},
         {"coapgw_coap_timeouts_total", "counter", "CoAP requests without an answer in time.",
          write_timeouts},
-        {"coapgw_node_up", "gauge", "1 when the last request to the node was answered.", write_up},
+        {"coapgw_node_up", "gauge", "1 when the last news of the node was a message from it.",
+         write_up},
         {"coapgw_node_last_seen_timestamp_seconds", "gauge",
          "Time of the last message from the node.", write_last_seen},
     };

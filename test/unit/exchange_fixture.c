@@ -67,6 +67,16 @@ void request_layer_set_maximum(struct request_layer *layer, size_t maximum_reque
     (void)maximum_requests;
 }
 
+void request_layer_set_hint(struct request_layer *layer,
+                            void (*hint)(void *handle, const struct endpoint_address *peer,
+                                         int error),
+                            void *handle)
+{
+    (void)layer;
+    fixture.hint = hint;
+    fixture.hint_handle = handle;
+}
+
 unsigned request_layer_retry_after(struct request_layer *layer, const struct endpoint_address *peer)
 {
     (void)layer;

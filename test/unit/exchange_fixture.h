@@ -44,6 +44,8 @@ struct fixture {
     size_t request_count;
     struct fixture_request requests[FIXTURE_REQUESTS_MAX];
     enum request_refusal refusal; /* of the next requests */
+    void (*hint)(void *handle, const struct endpoint_address *peer, int error);
+    void *hint_handle;
     size_t question_count;
     struct fixture_question questions[FIXTURE_QUESTIONS_MAX];
     bool takes_no_questions;

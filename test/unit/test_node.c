@@ -93,6 +93,53 @@ START_TEST(the_state_follows_the_last_message_or_its_absence)
 }
 END_TEST
 
+static struct endpoint_address make_address(uint16_t port)
+{
+    return (struct endpoint_address){.bytes = {127, 0, 0, 1}, .port = port, .family = 4};
+}
+
+START_TEST(a_hint_makes_the_node_suspect_that_was_asked_there_last)
+{
+    static const char *const names[] = {"cellar"};
+    struct node_table *table = make_table();
+    struct node *kitchen = node_acquire(table, "kitchen");
+    struct node *hall = node_acquire(table, "hall");
+    struct node *other = node_acquire(table, NULL);
+    struct endpoint_address a = make_address(1), b = make_address(2), c = make_address(3);
+
+    node_asked(kitchen, &a);
+    node_asked(kitchen, &a);
+    node_asked(hall, &b);
+    node_asked(other, &c);
+    node_answered(kitchen, REST_CODE(2, 5), 0, 0, 1);
+    ck_assert_ptr_eq(node_table_hint(table, &a), kitchen);
+    ck_assert_int_eq(node_state_of(kitchen), NODE_SUSPECT);
+    ck_assert_ptr_null(node_table_hint(table, &a)); /* no news */
+    ck_assert_int_eq(node_state_of(hall), NODE_UNKNOWN);
+    ck_assert_ptr_null(node_table_hint(table, &c));
+    ck_assert_int_eq(node_state_of(other), NODE_UNKNOWN);
+    /* A message from it brings it back. */
+    node_answered(kitchen, REST_CODE(2, 5), 0, 0, 2);
+    ck_assert_int_eq(node_state_of(kitchen), NODE_REACHABLE);
+    /* It moves to an address that another one had. */
+    node_asked(kitchen, &b);
+    ck_assert_ptr_null(node_table_hint(table, &a));
+    ck_assert_ptr_eq(node_table_hint(table, &b), kitchen);
+    ck_assert_int_eq(node_state_of(hall), NODE_UNKNOWN);
+    node_asked(hall, &b);
+    ck_assert_ptr_eq(node_table_hint(table, &b), hall);
+    /* A node that has gone is found no more. */
+    ck_assert_int_eq(node_table_configure(table, names, 1), 0);
+    node_release(hall);
+    node_asked(kitchen, &a);
+    node_release(kitchen);
+    ck_assert_ptr_null(node_table_hint(table, &a));
+    ck_assert_ptr_null(node_table_hint(table, &b));
+    node_release(other);
+    node_table_free(table);
+}
+END_TEST
+
 START_TEST(metrics_tell_requests_by_node_and_by_how_they_ended)
 {
     struct node_table *table = make_table();
@@ -136,6 +183,7 @@ int main(void)
     tcase_add_test(tests, a_target_without_a_configured_name_is_the_node_other);
     tcase_add_test(tests, a_reload_keeps_what_is_known_of_the_nodes_that_stay);
     tcase_add_test(tests, the_state_follows_the_last_message_or_its_absence);
+    tcase_add_test(tests, a_hint_makes_the_node_suspect_that_was_asked_there_last);
     tcase_add_test(tests, metrics_tell_requests_by_node_and_by_how_they_ended);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_NORMAL);
