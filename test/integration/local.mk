@@ -23,6 +23,17 @@ if !SANITIZERS
 TESTS += test/integration/memory.scn
 endif
 
+# Nodes that forge, cut and fall silent by the thousand.
+check_PROGRAMS += test/integration/hostile_nodes
+test_integration_hostile_nodes_SOURCES = test/integration/hostile_nodes.c \
+	test/integration/node_world.c test/integration/node_world.h \
+	test/tools/bytes.c test/tools/bytes.h \
+	test/tools/gateway_process.c test/tools/gateway_process.h \
+	test/tools/http_client.c test/tools/http_client.h
+test_integration_hostile_nodes_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/test/tools
+test_integration_hostile_nodes_LDADD =
+TESTS += test/integration/hostile_nodes
+
 # Real CoAP servers; one that is not installed is skipped.
 PEERS = test/integration/zone.sh test/integration/peer-demo-node.sh test/integration/peer-libcoap-notls.sh \
 	test/integration/peer-libcoap-openssl.sh test/integration/peer-node-coap.sh \
