@@ -292,11 +292,18 @@ static enum MHD_Result take_body(struct http_call *call, const char *data, size_
     return MHD_YES;
 }
 
-static void park(struct http_call *call)
+static enum MHD_Result park(struct http_call *call)
 {
+    /* libmicrohttpd aborts the process when it is stopped with a suspended connection, and its last
+     * run may still bring the end of a body. */
+    if (call->connection->server->is_stopping) {
+        call->state = HTTP_CALL_DOOMED;
+        return MHD_NO;
+    }
     call->state = HTTP_CALL_PARKED;
     MHD_suspend_connection(call->connection->library);
     http_connection_set_deadline(call->connection, WATCH_DELAY_US);
+    return MHD_YES;
 }
 
 /* The body is complete. */
@@ -309,8 +316,7 @@ static enum MHD_Result run_exchange(struct http_call *call)
     case EXCHANGE_ANSWERED:
         return queue_reply(call);
     case EXCHANGE_PARKED:
-        park(call);
-        return MHD_YES;
+        return park(call);
     case EXCHANGE_WANTS_BODY:
     case EXCHANGE_NO_MEMORY:
         break;

@@ -262,6 +262,19 @@ START_TEST(freeing_ends_parked_and_half_read_calls)
 }
 END_TEST
 
+/* libmicrohttpd reads once more when it is stopped, and aborts when a connection waits then. */
+START_TEST(freeing_parks_nothing_more)
+{
+    struct client client;
+    client_open(&client);
+    client_say(&client, "POST /park HTTP/1.1\r\n" HOST "Content-Length: 6\r\n\r\nabc");
+    while (fake.begun == 0)
+        turn();
+    client_say(&client, "def");
+    close(client.fd);
+}
+END_TEST
+
 START_TEST(new_limits_count_for_new_connections)
 {
     struct client old, young;
@@ -343,6 +356,7 @@ int main(void)
     tcase_add_test(tests, connections_wait_while_descriptors_have_run_out);
     tcase_add_test(tests, draining_answers_what_is_under_way_and_closes);
     tcase_add_test(tests, freeing_ends_parked_and_half_read_calls);
+    tcase_add_test(tests, freeing_parks_nothing_more);
     tcase_add_test(tests, new_limits_count_for_new_connections);
     tcase_add_test(tests, no_memory_for_an_exchange_is_503);
     tcase_add_test(tests, clients_are_nobody_unless_the_policy_is_open);
