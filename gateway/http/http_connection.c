@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "http_connection.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -18,15 +19,48 @@
  * and looks at the deadline when it fires.
  */
 
+enum { LOOK_US = 1000000 };
+
+static bool is_reading(const struct http_connection *connection)
+{
+    return connection->call.state == HTTP_CALL_NONE || connection->call.state == HTTP_CALL_HEAD ||
+           connection->call.state == HTTP_CALL_BODY;
+}
+
+/* libmicrohttpd waits for edges, and takes a read that did not fill its buffer for all that came:
+ * when the client's close came with its last octets, it never learns of it and keeps the connection
+ * for the whole idle time. Shutting down makes another edge; what has arrived is still read. */
+static void look_for_close(struct http_connection *connection)
+{
+    struct pollfd look = {.fd = connection->fd, .events = POLLRDHUP};
+    if (poll(&look, 1, 0) > 0)
+        shutdown(connection->fd, SHUT_RD);
+}
+
+static void arm(struct http_connection *connection)
+{
+    uint64_t next_us = connection->deadline_us;
+    if (connection->look_us < next_us)
+        next_us = connection->look_us;
+    if (next_us != TIMERS_NEVER &&
+        (!connection->timer.is_armed || connection->timer.deadline_us > next_us)) {
+        uint64_t now_us = timers_now_us(connection->server->timers);
+        timers_arm(connection->server->timers, &connection->timer,
+                   next_us > now_us ? next_us - now_us : 0);
+    }
+}
+
 static void on_deadline(void *handle)
 {
     struct http_connection *connection = handle;
-    struct timers *timers = connection->server->timers;
-    uint64_t now_us = timers_now_us(timers);
-    if (connection->deadline_us == TIMERS_NEVER)
-        return;
+    uint64_t now_us = timers_now_us(connection->server->timers);
+    if (now_us >= connection->look_us) {
+        connection->look_us = TIMERS_NEVER;
+        if (is_reading(connection))
+            look_for_close(connection);
+    }
     if (now_us < connection->deadline_us) {
-        timers_arm(timers, &connection->timer, connection->deadline_us - now_us);
+        arm(connection);
         return;
     }
     connection->deadline_us = TIMERS_NEVER;
@@ -70,6 +104,7 @@ struct http_connection *http_connection_new(struct http_server *server, struct h
     endpoint_address_format(peer, connection->client);
     timer_init(&connection->timer, on_deadline, connection);
     connection->deadline_us = TIMERS_NEVER;
+    connection->look_us = TIMERS_NEVER;
     http_call_init(&connection->call, connection);
 
     connection->next = server->connections;
@@ -120,13 +155,9 @@ void http_connection_set_deadline(struct http_connection *connection, uint64_t d
 {
     struct timers *timers = connection->server->timers;
     uint64_t now_us = timers_now_us(timers);
-    if (delay_us >= TIMERS_NEVER - now_us) {
-        connection->deadline_us = TIMERS_NEVER;
-        return;
-    }
-    connection->deadline_us = now_us + delay_us;
-    if (!connection->timer.is_armed || connection->timer.deadline_us > connection->deadline_us)
-        timers_arm(timers, &connection->timer, delay_us);
+    connection->look_us = is_reading(connection) ? now_us + LOOK_US : TIMERS_NEVER;
+    connection->deadline_us = delay_us < TIMERS_NEVER - now_us ? now_us + delay_us : TIMERS_NEVER;
+    arm(connection);
 }
 
 void http_connection_rest(struct http_connection *connection)

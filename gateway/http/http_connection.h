@@ -29,6 +29,7 @@ struct http_connection {
     char client[ENDPOINT_ADDRESS_TEXT_SIZE];
     struct timer timer;
     uint64_t deadline_us; /* TIMERS_NEVER: none; the timer may be armed earlier */
+    uint64_t look_us;     /* when to look whether the client has closed unnoticed; as above */
     struct http_call call;
 };
 

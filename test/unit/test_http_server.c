@@ -156,6 +156,27 @@ START_TEST(a_connection_without_requests_ends_after_its_time)
 }
 END_TEST
 
+START_TEST(a_close_that_comes_with_the_last_octets_is_noticed)
+{
+    static const char *const octets[] = {
+        "",
+        "GET /x HT",
+        GET,
+        POST "Content-Length: 6\r\n\r\nabc",
+        "GET /now HTTP/1.1\r\n" HOST "\r\n",
+    };
+    for (size_t i = 0; i < sizeof(octets) / sizeof(octets[0]); i++) {
+        struct client client;
+        client_open(&client);
+        client_say(&client, octets[i]);
+        shutdown(client.fd, SHUT_WR);
+        client_await_close(&client);
+        close(client.fd);
+        turn_until_quiet();
+    }
+}
+END_TEST
+
 START_TEST(connections_above_the_limit_get_503)
 {
     tear_down();
@@ -352,6 +373,7 @@ int main(void)
     tcase_add_test(tests, a_half_close_after_the_last_request_is_no_leaving);
     tcase_add_test(tests, a_client_that_stalls_gets_408_and_runs_nothing);
     tcase_add_test(tests, a_connection_without_requests_ends_after_its_time);
+    tcase_add_test(tests, a_close_that_comes_with_the_last_octets_is_noticed);
     tcase_add_test(tests, connections_above_the_limit_get_503);
     tcase_add_test(tests, connections_wait_while_descriptors_have_run_out);
     tcase_add_test(tests, draining_answers_what_is_under_way_and_closes);
