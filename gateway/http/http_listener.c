@@ -91,6 +91,16 @@ static bool is_out_of_descriptors(int error)
     return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
+/* Once for a shortage, although connections come and go while it lasts. */
+static void tell_of_descriptors(struct http_server *server, int error)
+{
+    if (!server->has_told_of_descriptors)
+        log_write_limited(server->log, &server->refused_limit, timers_now_us(server->timers),
+                          LOG_LEVEL_WARNING, "http: accepting rests: %s, %zu connections are open",
+                          strerror(error), server->connection_count);
+    server->has_told_of_descriptors = true;
+}
+
 static void on_ready(void *handle, unsigned events)
 {
     (void)events;
@@ -102,21 +112,20 @@ static void on_ready(void *handle, unsigned events)
         int fd = accept4(listener->fd, (struct sockaddr *)&address, &length,
                          SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            server->has_told_of_descriptors = false;
             welcome(server, fd, (const struct sockaddr *)&address, length);
             continue;
         }
         if (is_out_of_descriptors(errno)) {
-            if (!server->has_told_of_descriptors)
-                log_write(server->log, LOG_LEVEL_WARNING, "http: accepting rests: %s",
-                          strerror(errno));
-            server->has_told_of_descriptors = true;
+            tell_of_descriptors(server, errno);
             http_listener_rest_all(server);
             return;
         }
-        /* A connection that ended in the queue; other errors of accept are of that kind, too. */
-        if (errno == EAGAIN || errno == EWOULDBLOCK)
+        /* Nobody waits any more: the shortage is over, the next one is told of anew. */
+        if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            server->has_told_of_descriptors = false;
             return;
+        }
+        /* A connection that ended in the queue; other errors of accept are of that kind, too. */
     }
 }
 

@@ -27,7 +27,7 @@ struct http_server {
     struct http_connection *connections; /* owned; the newest first */
     size_t connection_count;
     struct timer accept_again;    /* accepting rests until then: descriptors have run out */
-    bool has_told_of_descriptors; /* the log has been told, once until accepting works again */
+    bool has_told_of_descriptors; /* the log has been told, once until nobody waits any more */
     bool is_draining;
     bool is_stopping;
     uint32_t id_prefix; /* of request ids: random, 24 bits */

@@ -238,6 +238,42 @@ START_TEST(connections_wait_while_descriptors_have_run_out)
 }
 END_TEST
 
+START_TEST(a_shortage_of_descriptors_is_told_once_while_clients_come_and_go)
+{
+    const char *preload = getenv("LD_PRELOAD");
+    if (preload != NULL && strstr(preload, "vgpreload") != NULL)
+        return;
+    enum { WAITING = 12 };
+    struct client first, waiting[WAITING];
+    client_open(&first);
+    client_say(&first, "GET /now HTTP/1.1\r\n" HOST "\r\n");
+    client_await(&first, "now");
+    for (size_t i = 0; i < WAITING; i++) {
+        client_open(&waiting[i]);
+        client_say(&waiting[i], "GET /now HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n");
+    }
+    /* The server has one descriptor to spare, so that one client at a time is let in. */
+    int spare = dup(first.fd);
+    struct rlimit before, few;
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = before;
+    few.rlim_cur = (rlim_t)spare + 1;
+    close(spare);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+    for (size_t i = 0; i < WAITING; i++)
+        client_await_close(&waiting[i]);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+
+    const char *told = strstr(log_so_far(), "accepting rests");
+    ck_assert_ptr_nonnull(told);
+    ck_assert_ptr_null(strstr(told + 1, "accepting rests"));
+    for (size_t i = 0; i < WAITING; i++)
+        close(waiting[i].fd);
+    close(first.fd);
+    turn_until_quiet();
+}
+END_TEST
+
 START_TEST(draining_answers_what_is_under_way_and_closes)
 {
     struct client idle, parked, late;
@@ -376,6 +412,7 @@ int main(void)
     tcase_add_test(tests, a_close_that_comes_with_the_last_octets_is_noticed);
     tcase_add_test(tests, connections_above_the_limit_get_503);
     tcase_add_test(tests, connections_wait_while_descriptors_have_run_out);
+    tcase_add_test(tests, a_shortage_of_descriptors_is_told_once_while_clients_come_and_go);
     tcase_add_test(tests, draining_answers_what_is_under_way_and_closes);
     tcase_add_test(tests, freeing_ends_parked_and_half_read_calls);
     tcase_add_test(tests, freeing_parks_nothing_more);
