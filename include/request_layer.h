@@ -42,6 +42,12 @@ struct request_report {
     uint16_t bad_option;    /* REQUEST_BAD_RESPONSE: the option's number */
 };
 
+/* A token that several requests to one endpoint carry, one after the other. */
+struct request_token {
+    bool is_set;
+    uint8_t bytes[PDU_TOKEN_MAX];
+};
+
 /* In an event any request may be started or cancelled; the id of the one that ends is unknown
  * already. */
 struct request_events {
@@ -50,6 +56,10 @@ struct request_events {
                      const struct request_report *report);
     void (*failed)(void *handle, enum request_failure failure, const struct request_report *report);
     void (*overdue)(void *handle, const struct request_report *report);
+    /* Asked of a response that belongs to the request by endpoint, token and MID, before it ends
+     * the request: false when it answers an earlier request with the same token. Then it is
+     * ignored but for the acknowledgement of a CON. NULL: none does. */
+    bool (*is_awaited)(void *handle, const struct rest_message *response);
 };
 
 struct request_spec {
@@ -58,6 +68,9 @@ struct request_spec {
     const struct settings *settings;     /* borrowed until the final event */
     const struct request_events *events; /* borrowed until the final event */
     void *handle;
+    /* NULL: a token of the request's own. Otherwise the token to carry, or the place for the one
+     * that was drawn: when none is set yet, or an outstanding request has it. */
+    struct request_token *token;
 };
 
 enum request_refusal {

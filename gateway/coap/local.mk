@@ -3,4 +3,4 @@ libgateway_a_SOURCES += gateway/coap/pdu.c gateway/coap/keyed_hash.c gateway/coa
 	gateway/coap/mid_allocator.c gateway/coap/mid_allocator.h \
 	gateway/coap/duplicate_filter.c gateway/coap/duplicate_filter.h \
 	gateway/coap/endpoint.c gateway/coap/endpoint.h gateway/coap/message_layer.c \
-	gateway/coap/request_layer.c
+	gateway/coap/request_layer.c gateway/coap/block_option.c gateway/coap/capability.c

@@ -96,6 +96,27 @@ static void draw_key(struct request_layer *layer, const struct endpoint *endpoin
     while (find_request(layer, key) != NULL);
 }
 
+/* The token that the caller wants to go on with, unless another request has it. */
+static void choose_key(struct request_layer *layer, const struct endpoint *endpoint,
+                       struct request_token *token, struct request_key *key)
+{
+    if (token != NULL && token->is_set) {
+        key->endpoint_id = endpoint_id(endpoint);
+        memcpy(key->token, token->bytes, sizeof key->token);
+        if (find_request(layer, key) == NULL)
+            return;
+    }
+    draw_key(layer, endpoint, key);
+}
+
+static void keep_token(struct request_token *token, const struct request_key *key)
+{
+    if (token == NULL)
+        return;
+    token->is_set = true;
+    memcpy(token->bytes, key->token, sizeof token->bytes);
+}
+
 static bool grow_slots(struct request_layer *layer)
 {
     uint32_t count = layer->slot_count ? 2 * layer->slot_count : SLOTS_FIRST;
@@ -296,6 +317,9 @@ static enum message_verdict message_response(void *handle, struct endpoint *endp
         fail(request, REQUEST_BAD_RESPONSE, bad_option);
         return pdu->type == PDU_ACK ? MESSAGE_ACCEPT : MESSAGE_REJECT;
     }
+    if (request->events->is_awaited != NULL &&
+        !request->events->is_awaited(request->handle, &pdu->message))
+        return pdu->type == PDU_ACK ? MESSAGE_IGNORE : MESSAGE_ACCEPT;
     succeed(request, &pdu->message);
     return MESSAGE_ACCEPT;
 }
@@ -420,7 +444,7 @@ enum request_refusal request_start(struct request_layer *layer, const struct req
     struct endpoint *endpoint = message_layer_endpoint(layer->messages, &spec->peer);
     if (endpoint == NULL)
         return REQUEST_NO_MEMORY;
-    draw_key(layer, endpoint, &key);
+    choose_key(layer, endpoint, spec->token, &key);
     size_t length = pdu_write(datagram, sizeof datagram, PDU_CON, 0, key.token, sizeof key.token,
                               spec->message);
     if (length == 0)
@@ -440,6 +464,7 @@ enum request_refusal request_start(struct request_layer *layer, const struct req
         return REQUEST_QUEUE_FULL;
     }
     timers_arm(layer->timers, &request->deadline, (uint64_t)spec->settings->deadline_ms * 1000);
+    keep_token(spec->token, &key);
     *id = request_id(request);
     return REQUEST_STARTED;
 }

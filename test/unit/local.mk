@@ -50,6 +50,14 @@ test_unit_test_request_life_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 test_unit_test_message_layer_LDADD = $(UNIT_LIBS)
 
+# transfer in blocks
+block_tests = test/unit/test_block_option test/unit/test_capability
+check_PROGRAMS += $(block_tests)
+TESTS += $(block_tests)
+test_unit_test_block_option_LDADD = $(UNIT_LIBS)
+test_unit_test_capability_SOURCES = test/unit/test_capability.c test/unit/fakes.c test/unit/fakes.h
+test_unit_test_capability_LDADD = $(UNIT_LIBS)
+
 # HTTP and CoAP terms
 terms_tests = test/unit/test_rest test/unit/test_http_message test/unit/test_method \
 	test/unit/test_status test/unit/test_freshness test/unit/test_fields \

@@ -390,6 +390,86 @@ START_TEST(requests_by_the_ten_thousand_are_matched_each_to_its_own)
 }
 END_TEST
 
+/* --- several requests with one token --- */
+
+static unsigned answers;
+
+static void count_answer(void *handle, const struct rest_message *response,
+                         const struct request_report *report)
+{
+    (void)handle;
+    (void)response;
+    (void)report;
+    answers++;
+}
+
+static bool await_payload(void *handle, const struct rest_message *response)
+{
+    const char *awaited = handle;
+    return response->payload_length == 1 && response->payload[0] == (uint8_t)awaited[0];
+}
+
+static uint64_t start_with_token(struct request_token *token, const char *awaited)
+{
+    static const struct request_events events = {.response = count_answer,
+                                                 .is_awaited = await_payload};
+    struct rest_message get = {.code = REST_GET};
+    struct request_spec spec = {.peer = w.node,
+                                .message = &get,
+                                .settings = &w.settings,
+                                .events = &events,
+                                .handle = (void *)(uintptr_t)awaited,
+                                .token = token};
+    uint64_t id;
+    ck_assert_int_eq(request_start(w.layer, &spec, &id), REQUEST_STARTED);
+    return id;
+}
+
+START_TEST(a_token_is_used_again_unless_an_outstanding_request_has_it)
+{
+    struct request_token token = {0};
+    w.settings.nstart = 2;
+    start_with_token(&token, "1");
+    struct pdu first = sent(0);
+    ck_assert(token.is_set);
+    ck_assert_mem_eq(token.bytes, first.token, 8);
+    respond(&w.node, PDU_ACK, first.mid, &first, "1");
+    ck_assert_uint_eq(answers, 1);
+    start_with_token(&token, "2");
+    ck_assert_mem_eq(sent(1).token, first.token, 8);
+    ck_assert_uint_ne(sent(1).mid, first.mid);
+    start_with_token(&token, "3");
+    ck_assert_mem_ne(sent(2).token, first.token, 8);
+    ck_assert_mem_eq(sent(2).token, token.bytes, 8);
+}
+END_TEST
+
+START_TEST(an_answer_to_an_earlier_request_with_the_token_is_acknowledged_and_ignored)
+{
+    struct request_token token = {0};
+    start_with_token(&token, "1");
+    struct pdu first = sent(0);
+    respond(&w.node, PDU_ACK, first.mid, &first, "1");
+    start_with_token(&token, "2");
+    struct pdu second = sent(1);
+    /* told apart by its MID, which a CON of the node's has not */
+    respond(&w.node, PDU_ACK, first.mid, &second, "2");
+    respond(&w.node, PDU_ACK, second.mid, &second, "1");
+    ck_assert_uint_eq(w.channel.count, 2);
+    respond(&w.node, PDU_CON, 70, &second, "1");
+    ck_assert_int_eq(sent(2).type, PDU_ACK);
+    ck_assert_uint_eq(sent(2).mid, 70);
+    respond(&w.node, PDU_NON, 71, &second, "1");
+    ck_assert_uint_eq(w.channel.count, 3);
+    ck_assert_uint_eq(answers, 1);
+    /* None of these stopped the retransmission. */
+    clock_advance(w.timers, 3000);
+    ck_assert_uint_eq(w.channel.count, 4);
+    respond(&w.node, PDU_CON, 72, &second, "2");
+    ck_assert_uint_eq(answers, 2);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("request_life");
@@ -413,6 +493,9 @@ int main(void)
     tcase_add_test(tests, a_full_queue_refuses_and_tells_when_to_come_back);
     tcase_add_test(tests, a_message_that_does_not_fit_is_refused);
     tcase_add_test(tests, requests_by_the_ten_thousand_are_matched_each_to_its_own);
+    tcase_add_test(tests, a_token_is_used_again_unless_an_outstanding_request_has_it);
+    tcase_add_test(tests,
+                   an_answer_to_an_earlier_request_with_the_token_is_acknowledged_and_ignored);
     suite_add_tcase(suite, tests);
 
     SRunner *runner = srunner_create(suite);
