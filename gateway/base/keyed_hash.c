@@ -34,7 +34,7 @@ static uint64_t read_word(const uint8_t *bytes, size_t count)
     return word;
 }
 
-uint32_t keyed_hash(const struct keyed_hash *hash, const void *bytes, size_t length)
+uint64_t keyed_hash_64(const struct keyed_hash *hash, const void *bytes, size_t length)
 {
     uint64_t v[4] = {
         hash->key[0] ^ UINT64_C(0x736f6d6570736575),
@@ -58,6 +58,11 @@ uint32_t keyed_hash(const struct keyed_hash *hash, const void *bytes, size_t len
     v[2] ^= 0xff;
     for (unsigned i = 0; i < 3; i++)
         sip_round(v);
-    uint64_t sum = v[0] ^ v[1] ^ v[2] ^ v[3];
+    return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+uint32_t keyed_hash(const struct keyed_hash *hash, const void *bytes, size_t length)
+{
+    uint64_t sum = keyed_hash_64(hash, bytes, length);
     return (uint32_t)(sum ^ sum >> 32);
 }

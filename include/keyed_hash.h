@@ -15,5 +15,7 @@ struct keyed_hash {
 };
 
 uint32_t keyed_hash(const struct keyed_hash *hash, const void *bytes, size_t length);
+/* All bits of it, for those who keep the hash in place of the bytes. */
+uint64_t keyed_hash_64(const struct keyed_hash *hash, const void *bytes, size_t length);
 
 #endif
