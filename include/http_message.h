@@ -49,10 +49,12 @@ struct http_request {
     bool is_http_1_0;
     const struct http_field *fields; /* in the order in which they came */
     size_t field_count;
-    unsigned roles;     /* bits of enum role; 0: nobody (only health is answered) */
-    const char *client; /* address for the access log */
-    bool has_body;      /* Content-Length above 0 or chunked */
-    bool has_length;    /* Content-Length stands there */
+    unsigned roles;      /* bits of enum role; 0: nobody (only health is answered) */
+    const char *client;  /* address for the access log */
+    uint64_t client_key; /* the same for all requests of one client: whoever waits for a node waits
+                            in turns with other clients. By address; of IPv6 the /64 */
+    bool has_body;       /* Content-Length above 0 or chunked */
+    bool has_length;     /* Content-Length stands there */
     uint64_t content_length;
     const uint8_t *body; /* complete once the exchange is run */
     size_t body_length;

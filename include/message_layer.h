@@ -5,8 +5,8 @@
 /*
  * message_layer: RFC 7252 4 over an unreliable channel: message IDs with EXCHANGE_LIFETIME,
  * retransmission of confirmable messages with back-off, ACK and RST, detection of duplicates with
- * the stored reply, NSTART with a queue for each endpoint. It knows nothing of tokens but to vet
- * ICMP errors: it asks the layer above whether a response is welcome.
+ * the stored reply, NSTART with a fair queue for each endpoint. It knows nothing of tokens but to
+ * vet ICMP errors: it asks the layer above whether a response is welcome.
  *
  * Endpoints live here: made at first use, kept for EXCHANGE_LIFETIME after the last message so that
  * no MID is used twice, then dropped.
@@ -31,11 +31,12 @@ struct log;
 struct message_layer;
 
 enum message_state {
-    MESSAGE_IDLE,     /* not given to the layer, or ended */
-    MESSAGE_QUEUED,   /* waits for an NSTART slot or a MID */
-    MESSAGE_UNACKED,  /* CON on its way, no ACK yet: holds a slot */
-    MESSAGE_ACKED,    /* empty ACK came; no slot */
-    MESSAGE_NON_SENT, /* NON on its way: holds a slot until message_end or message_release */
+    MESSAGE_IDLE,      /* not given to the layer, or ended */
+    MESSAGE_QUEUED,    /* waits for its turn, an NSTART slot or a MID */
+    MESSAGE_UNACKED,   /* CON on its way, no ACK yet: holds a slot */
+    MESSAGE_ACKED,     /* empty ACK came; no slot */
+    MESSAGE_NON_SENT,  /* NON on its way: holds a slot until message_end or message_release */
+    MESSAGE_DISPLACED, /* lost its place in the queue, `ended` follows */
 };
 
 /* An outgoing request message, embedded in whoever sends it; zeroed before first use. */
@@ -43,8 +44,11 @@ struct message {
     struct endpoint *endpoint;
     enum message_state state;
     bool is_confirmable;
-    uint16_t mid;      /* valid from UNACKED / NON_SENT on */
-    uint8_t *datagram; /* borrowed until the message is idle again; type and MID are filled in */
+    bool is_continuation; /* of a transfer: the length of the queue is no reason to refuse it, and
+                             it goes before what its client has waiting */
+    uint64_t client;      /* whose message it is: clients are served in turns */
+    uint16_t mid;         /* valid from UNACKED / NON_SENT on */
+    uint8_t *datagram;    /* borrowed until the message is idle again; type and MID are filled in */
     size_t length;
     unsigned transmissions;
     uint64_t first_sent_us;
@@ -62,6 +66,7 @@ enum message_end {
     MESSAGE_END_RESET,       /* RST from the peer */
     MESSAGE_END_SPENT,       /* every transmission was made and the last timeout passed */
     MESSAGE_END_UNREACHABLE, /* vetted ICMP error, or our own system refuses the destination */
+    MESSAGE_END_DISPLACED,   /* never sent: the queue was full and others have fewer waiting */
 };
 
 enum message_verdict {
@@ -104,6 +109,7 @@ struct message_layer_options {
     struct channel channel;
     struct log *log;
     size_t maximum_endpoints;
+    size_t maximum_outstanding; /* messages that were sent and have not ended */
 };
 
 /* NULL when memory is short. */
@@ -128,14 +134,25 @@ const struct endpoint_address *endpoint_address_of(const struct endpoint *endpoi
 /* A small number that never names another endpoint in the life of the process. */
 uint64_t endpoint_id(const struct endpoint *endpoint);
 size_t endpoint_queue_length(const struct endpoint *endpoint);
-/* How long a message that were sent now would wait in the queue, judged by the recent ones. */
-uint64_t endpoint_queue_delay_us(const struct endpoint *endpoint);
+/* Changed by a reload: counts for messages that wait. */
+void message_layer_set_maximum(struct message_layer *layer, size_t maximum_outstanding);
+/* Messages that were sent and have not ended, acknowledged ones included; those that wait. */
+size_t message_layer_outstanding(const struct message_layer *layer);
+size_t message_layer_queued(const struct message_layer *layer);
+/* How long a message that came now would wait in the queue, judged by the recent ones. */
+uint64_t message_layer_wait_us(const struct message_layer *layer, const struct endpoint *endpoint);
 
-/* Sends the message, at once or when a slot is free. Fields to fill before: endpoint, datagram,
- * length, is_confirmable, settings. The state is QUEUED, UNACKED or NON_SENT afterwards. When the
- * system refuses the destination, `ended` with UNREACHABLE follows in a later turn, never from
- * inside this call. 0, or -1 when the endpoint's queue is full (settings->queue_per_node). */
-int message_send(struct message_layer *layer, struct message *message);
+enum message_refusal {
+    MESSAGE_TAKEN = 0,
+    MESSAGE_QUEUE_FULL = -1, /* settings->queue_per_node, and no other client has more waiting */
+    MESSAGE_NO_MEMORY = -2,
+};
+
+/* Sends the message, at once or when its turn has come and a slot is free. Fields to fill before:
+ * endpoint, datagram, length, is_confirmable, is_continuation, client, settings. The state is
+ * QUEUED, UNACKED or NON_SENT afterwards, IDLE when it was refused. When the system refuses the
+ * destination, `ended` with UNREACHABLE follows in a later turn, never from inside this call. */
+enum message_refusal message_send(struct message_layer *layer, struct message *message);
 /* Ends a message in any state without an event: its slot is free, the next in the queue goes out.
  * Fine on an idle one. */
 void message_end(struct message_layer *layer, struct message *message);

@@ -30,6 +30,8 @@ enum request_failure {
     REQUEST_RESET,        /* 502: RST */
     REQUEST_UNREACHABLE,  /* 502: vetted ICMP error or no route */
     REQUEST_BAD_RESPONSE, /* 502: unknown critical or unsafe option */
+    REQUEST_DISPLACED,    /* 503: never sent, its place in the node's queue went to a client that
+                             has fewer waiting */
 };
 
 /* What is known of a request when an event is told; borrowed for the call. */
@@ -71,11 +73,13 @@ struct request_spec {
     /* NULL: a token of the request's own. Otherwise the token to carry, or the place for the one
      * that was drawn: when none is set yet, or an outstanding request has it. */
     struct request_token *token;
+    uint64_t client;      /* of whom: the clients of a node are served in turns */
+    bool is_continuation; /* the next block of a transfer: see struct message */
 };
 
 enum request_refusal {
     REQUEST_STARTED = 0,
-    REQUEST_QUEUE_FULL = -1, /* 503: the node's queue, or `maximum_requests` */
+    REQUEST_QUEUE_FULL = -1, /* 503: settings->queue_per_node */
     REQUEST_TOO_LONG = -2,   /* the message does not fit into a datagram: 413 or 414 */
     REQUEST_NO_MEMORY = -3,  /* 503; also when there are `maximum_endpoints` */
 };
@@ -83,7 +87,7 @@ enum request_refusal {
 struct request_layer_options {
     struct message_layer_options message;
     struct random_source token_random;
-    size_t maximum_requests; /* coap.outstanding */
+    size_t maximum_requests; /* coap.outstanding: that were sent and have not ended */
 };
 
 /* Makes the layer and its message layer. NULL when memory is short. */
@@ -91,7 +95,7 @@ struct request_layer *request_layer_new(const struct request_layer_options *opti
 /* Requests that are still in it are dropped without an event. NULL is fine. */
 void request_layer_free(struct request_layer *layer);
 struct message_layer *request_layer_messages(struct request_layer *layer);
-/* Changed by a reload: counts for new requests. */
+/* Changed by a reload. */
 void request_layer_set_maximum(struct request_layer *layer, size_t maximum_requests);
 /* Who is told of an ICMP error that names no outstanding request (see message_events.hint): the
  * peer may be in trouble, or somebody off the path says so. NULL: nobody, as at birth. */
@@ -106,6 +110,7 @@ enum request_refusal request_start(struct request_layer *layer, const struct req
 /* Forgets a request: no event follows. A response that still comes is unexpected (reset). Unknown
  * ids are fine. */
 void request_cancel(struct request_layer *layer, uint64_t id);
+/* Requests that have not ended, those that wait included. */
 size_t request_layer_outstanding(const struct request_layer *layer);
 /* Seconds after which a client may try again when the queue was full (1..60). */
 unsigned request_layer_retry_after(struct request_layer *layer,

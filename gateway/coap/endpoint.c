@@ -10,14 +10,12 @@
  * in use costs no heap operation per message, and when all have gone nothing wakes the daemon.
  */
 
-enum { SLOT_TIME_WEIGHT = 8 };
-
 void endpoint_table_init(struct endpoint_table *table, struct timers *timers,
                          const struct random_source *random, size_t maximum,
-                         void (*mids_ready)(void *endpoint))
+                         void (*resume)(void *endpoint))
 {
     *table = (struct endpoint_table){
-        .timers = timers, .random = *random, .maximum = maximum, .mids_ready = mids_ready};
+        .timers = timers, .random = *random, .maximum = maximum, .resume = resume};
     random_bytes(random, &table->hash, sizeof table->hash);
 }
 
@@ -32,14 +30,24 @@ static void forget_messages(struct endpoint *endpoint, struct message_list *list
     }
 }
 
+static void forget_queue(struct endpoint *endpoint)
+{
+    struct message *message;
+    while ((message = fair_queue_next(&endpoint->queue)) != NULL) {
+        fair_queue_remove(&endpoint->queue, message);
+        message->state = MESSAGE_IDLE;
+    }
+}
+
 static void endpoint_free(struct endpoint *endpoint)
 {
     struct endpoint_table *table = endpoint->table;
 
     HASH_DEL(table->endpoints, endpoint);
     timers_disarm(table->timers, &endpoint->expiry);
-    timers_disarm(table->timers, &endpoint->mid_wait);
+    timers_disarm(table->timers, &endpoint->pause);
     duplicate_filter_clear(&endpoint->duplicates);
+    fair_queue_clear(&endpoint->queue);
     free(endpoint);
 }
 
@@ -47,7 +55,8 @@ void endpoint_table_clear(struct endpoint_table *table)
 {
     struct endpoint *endpoint;
     while ((endpoint = table->endpoints) != NULL) {
-        forget_messages(endpoint, &endpoint->queue);
+        forget_queue(endpoint);
+        forget_messages(endpoint, &endpoint->displaced);
         forget_messages(endpoint, &endpoint->in_flight);
         forget_messages(endpoint, &endpoint->acked);
         endpoint_free(endpoint);
@@ -60,8 +69,9 @@ static void expiry_fired(void *handle)
 {
     struct endpoint *endpoint = handle;
     struct timers *timers = endpoint->table->timers;
-    bool is_used = !TAILQ_EMPTY(&endpoint->queue) || !TAILQ_EMPTY(&endpoint->in_flight) ||
-                   !TAILQ_EMPTY(&endpoint->acked);
+    bool is_used = endpoint->queue.length > 0 || endpoint->is_in_line ||
+                   !TAILQ_EMPTY(&endpoint->in_flight) || !TAILQ_EMPTY(&endpoint->acked) ||
+                   !TAILQ_EMPTY(&endpoint->displaced);
 
     if (is_used)
         endpoint_keep(endpoint, message_exchange_lifetime_us(NULL));
@@ -100,13 +110,14 @@ struct endpoint *endpoint_table_add(struct endpoint_table *table,
     }
     endpoint->id = ++table->last_id;
     endpoint->nstart = 1;
-    TAILQ_INIT(&endpoint->queue);
+    fair_queue_init(&endpoint->queue, &table->hash);
     TAILQ_INIT(&endpoint->in_flight);
     TAILQ_INIT(&endpoint->acked);
+    TAILQ_INIT(&endpoint->displaced);
     mid_allocator_init(&endpoint->mids, (uint16_t)random_below(&table->random, 65536));
     duplicate_filter_init(&endpoint->duplicates);
     timer_init(&endpoint->expiry, expiry_fired, endpoint);
-    timer_init(&endpoint->mid_wait, table->mids_ready, endpoint);
+    timer_init(&endpoint->pause, table->resume, endpoint);
     endpoint_keep(endpoint, message_exchange_lifetime_us(NULL));
     timers_arm(table->timers, &endpoint->expiry, message_exchange_lifetime_us(NULL));
     return endpoint;
@@ -131,34 +142,7 @@ uint64_t endpoint_id(const struct endpoint *endpoint)
 
 size_t endpoint_queue_length(const struct endpoint *endpoint)
 {
-    return endpoint->queue_length;
-}
-
-uint64_t endpoint_queue_delay_us(const struct endpoint *endpoint)
-{
-    return endpoint->slot_time_us * (endpoint->queue_length + 1) / endpoint->nstart;
-}
-
-void endpoint_enqueue(struct endpoint *endpoint, struct message *message)
-{
-    TAILQ_INSERT_TAIL(&endpoint->queue, message, entry);
-    endpoint->queue_length++;
-    message->state = MESSAGE_QUEUED;
-}
-
-void endpoint_dequeue(struct endpoint *endpoint, struct message *message)
-{
-    TAILQ_REMOVE(&endpoint->queue, message, entry);
-    endpoint->queue_length--;
-    message->state = MESSAGE_IDLE;
-}
-
-struct message *endpoint_next(const struct endpoint *endpoint)
-{
-    struct message *message = TAILQ_FIRST(&endpoint->queue);
-    if (message == NULL || endpoint->slots_used >= message->settings->nstart)
-        return NULL;
-    return message;
+    return endpoint->queue.length;
 }
 
 /* As many as NSTART, and the answers come mostly in order: a walk finds it sooner than a table. */
@@ -171,24 +155,4 @@ struct message *endpoint_find_in_flight(const struct endpoint *endpoint, uint16_
             return message;
     }
     return NULL;
-}
-
-void endpoint_take_slot(struct endpoint *endpoint, struct message *message)
-{
-    endpoint->slots_used++;
-    endpoint->nstart = message->settings->nstart;
-    message->holds_slot = true;
-}
-
-void endpoint_free_slot(struct endpoint *endpoint, struct message *message)
-{
-    if (!message->holds_slot)
-        return;
-    message->holds_slot = false;
-    endpoint->slots_used--;
-    uint64_t held_us = timers_now_us(endpoint->table->timers) - message->first_sent_us;
-    endpoint->slot_time_us =
-        endpoint->slot_time_us == 0
-            ? held_us
-            : (endpoint->slot_time_us * (SLOT_TIME_WEIGHT - 1) + held_us) / SLOT_TIME_WEIGHT;
 }

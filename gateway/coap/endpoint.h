@@ -15,6 +15,7 @@
 
 #include "duplicate_filter.h"
 #include "endpoint_address.h"
+#include "fair_queue.h"
 #include "keyed_hash.h"
 #include "message_layer.h"
 #include "mid_allocator.h"
@@ -23,24 +24,24 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
-TAILQ_HEAD(message_list, message);
-
 struct endpoint {
     uint64_t id;
     struct endpoint_address address;
     struct endpoint_table *table;
-    struct message_list queue;     /* QUEUED */
+    struct fair_queue queue;       /* QUEUED */
     struct message_list in_flight; /* UNACKED and NON_SENT: what an RST or an ICMP error may name */
     struct message_list acked;     /* ACKED */
-    size_t queue_length;
+    struct message_list displaced; /* DISPLACED */
     unsigned slots_used;
     unsigned nstart;       /* of the latest message */
     uint64_t slot_time_us; /* moving average of how long a message holds a slot */
+    bool is_in_line;
+    TAILQ_ENTRY(endpoint) line; /* see congestion.h */
     struct mid_allocator mids;
     struct duplicate_filter duplicates;
     uint64_t expires_us;
     struct timer expiry;
-    struct timer mid_wait; /* armed while every MID is in use and a message waits */
+    struct timer pause; /* armed while every MID is in use and a message waits */
     UT_hash_handle hh;
 };
 
@@ -48,8 +49,8 @@ struct endpoint_table {
     struct timers *timers;
     struct random_source random;
     size_t maximum;
-    /* Told when MIDs are free again. */
-    void (*mids_ready)(void *endpoint);
+    /* Told at the end of a pause. */
+    void (*resume)(void *endpoint);
     uint64_t last_id;
     struct keyed_hash hash;
     struct endpoint *endpoints;
@@ -58,7 +59,7 @@ struct endpoint_table {
 /* Fills the table; it owns nothing yet. */
 void endpoint_table_init(struct endpoint_table *table, struct timers *timers,
                          const struct random_source *random, size_t maximum,
-                         void (*mids_ready)(void *endpoint));
+                         void (*resume)(void *endpoint));
 /* Frees all endpoints; messages in them become idle. */
 void endpoint_table_clear(struct endpoint_table *table);
 struct endpoint *endpoint_table_find(struct endpoint_table *table,
@@ -69,15 +70,7 @@ struct endpoint *endpoint_table_add(struct endpoint_table *table,
 
 /* Keeps the endpoint at least for `lifetime_us` from now. */
 void endpoint_keep(struct endpoint *endpoint, uint64_t lifetime_us);
-/* Puts a message at the end of the queue. */
-void endpoint_enqueue(struct endpoint *endpoint, struct message *message);
-void endpoint_dequeue(struct endpoint *endpoint, struct message *message);
-/* The message of the queue whose turn it is, when it has a slot; NULL otherwise. */
-struct message *endpoint_next(const struct endpoint *endpoint);
 /* The message in flight with that MID, or NULL. */
 struct message *endpoint_find_in_flight(const struct endpoint *endpoint, uint16_t mid);
-void endpoint_take_slot(struct endpoint *endpoint, struct message *message);
-/* Gives the slot of a message back, if it holds one. */
-void endpoint_free_slot(struct endpoint *endpoint, struct message *message);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "congestion.h"
 #include "endpoint.h"
 #include "log.h"
 
@@ -38,6 +39,7 @@ struct message_layer {
     struct message_events events;
     struct message_counters counters;
     struct endpoint_table endpoints;
+    struct congestion congestion;
     uint64_t resets_until_us; /* see may_reset_non */
     struct log_limit mids_limit;
     struct log_limit format_limit;
@@ -111,11 +113,11 @@ static void start_message(struct message_layer *layer, struct message *message, 
 {
     struct endpoint *endpoint = message->endpoint;
 
+    congestion_start(&layer->congestion, message);
     message->mid = mid;
     message->first_sent_us = timers_now_us(layer->timers);
     message->state = message->is_confirmable ? MESSAGE_UNACKED : MESSAGE_NON_SENT;
     TAILQ_INSERT_TAIL(&endpoint->in_flight, message, entry);
-    endpoint_take_slot(endpoint, message);
     endpoint_keep(endpoint, message_exchange_lifetime_us(message->settings));
     pdu_set_type_and_mid(message->datagram, message->is_confirmable ? PDU_CON : PDU_NON, mid);
     if (message->is_confirmable) {
@@ -125,27 +127,42 @@ static void start_message(struct message_layer *layer, struct message *message, 
     transmit(message);
 }
 
-/* Starts what has a slot and a MID. */
+/* Starts the message, in the queue or not, unless every MID is in use: then the endpoint pauses. */
+static bool start(struct message_layer *layer, struct message *message)
+{
+    struct endpoint *endpoint = message->endpoint;
+    uint64_t now_us = timers_now_us(layer->timers);
+    char text[ENDPOINT_ADDRESS_TEXT_SIZE];
+    uint16_t mid;
+
+    if (mid_allocator_take(&endpoint->mids, now_us, message_exchange_lifetime_us(message->settings),
+                           &mid)) {
+        start_message(layer, message, mid);
+        return true;
+    }
+    log_write_limited(layer->log, &layer->mids_limit, now_us, LOG_LEVEL_WARNING,
+                      "endpoint %s: all message IDs are in use, requests wait",
+                      endpoint_address_format(&endpoint->address, text));
+    timers_arm(layer->timers, &endpoint->pause, mid_allocator_ready_us(&endpoint->mids) - now_us);
+    return false;
+}
+
+static void serve_line(struct message_layer *layer)
+{
+    struct endpoint *endpoint;
+
+    while ((endpoint = congestion_turn(&layer->congestion)) != NULL) {
+        struct message *message = congestion_next(endpoint);
+        if (message != NULL && start(layer, message))
+            congestion_line_up(&layer->congestion, endpoint);
+    }
+}
+
+/* Starts what may leave now that something of the endpoint has changed. */
 static void pump(struct message_layer *layer, struct endpoint *endpoint)
 {
-    uint64_t now_us = timers_now_us(layer->timers);
-    struct message *message;
-
-    while ((message = endpoint_next(endpoint)) != NULL) {
-        uint16_t mid;
-        if (!mid_allocator_take(&endpoint->mids, now_us,
-                                message_exchange_lifetime_us(message->settings), &mid)) {
-            uint64_t ready_us = mid_allocator_ready_us(&endpoint->mids);
-            char text[ENDPOINT_ADDRESS_TEXT_SIZE];
-            log_write_limited(layer->log, &layer->mids_limit, now_us, LOG_LEVEL_WARNING,
-                              "endpoint %s: all message IDs are in use, requests wait",
-                              endpoint_address_format(&endpoint->address, text));
-            timers_arm(layer->timers, &endpoint->mid_wait, ready_us - now_us);
-            return;
-        }
-        endpoint_dequeue(endpoint, message);
-        start_message(layer, message, mid);
-    }
+    congestion_line_up(&layer->congestion, endpoint);
+    serve_line(layer);
 }
 
 /* Takes the message out of whatever it is in; it is idle then. */
@@ -157,7 +174,12 @@ static void detach(struct message *message)
     case MESSAGE_IDLE:
         return;
     case MESSAGE_QUEUED:
-        endpoint_dequeue(endpoint, message);
+        congestion_dequeue(&message->layer->congestion, message);
+        return;
+    case MESSAGE_DISPLACED:
+        TAILQ_REMOVE(&endpoint->displaced, message, entry);
+        timers_disarm(message->layer->timers, &message->timer);
+        message->state = MESSAGE_IDLE;
         return;
     case MESSAGE_UNACKED:
     case MESSAGE_NON_SENT:
@@ -168,7 +190,7 @@ static void detach(struct message *message)
         break;
     }
     timers_disarm(message->layer->timers, &message->timer);
-    endpoint_free_slot(endpoint, message);
+    congestion_end(&message->layer->congestion, message);
     message->state = MESSAGE_IDLE;
 }
 
@@ -191,6 +213,10 @@ static void timeout_fired(void *handle)
     uint64_t next_us =
         message->first_sent_us + message->timeout_us * backoff(settings->max_retransmit + 1);
 
+    if (message->state == MESSAGE_DISPLACED) {
+        finish(message, MESSAGE_END_DISPLACED);
+        return;
+    }
     if (message->is_refused) {
         finish(message, MESSAGE_END_UNREACHABLE);
         return;
@@ -212,23 +238,41 @@ static void timeout_fired(void *handle)
         finish(message, MESSAGE_END_SPENT);
 }
 
-int message_send(struct message_layer *layer, struct message *message)
+/* Room for a message that stands behind the last place of the queue: a client that has more waiting
+ * than its client loses its newest. */
+static bool displace(struct message_layer *layer, struct message *message)
 {
     struct endpoint *endpoint = message->endpoint;
-    const struct settings *settings = message->settings;
-    bool is_queued = !TAILQ_EMPTY(&endpoint->queue) || endpoint->slots_used >= settings->nstart ||
-                     mid_allocator_ready_us(&endpoint->mids) > timers_now_us(layer->timers);
+    struct message *displaced = fair_queue_displaced(&endpoint->queue, message);
 
-    if (is_queued && endpoint->queue_length >= settings->queue_per_node)
-        return -1;
+    if (displaced == NULL)
+        return false;
+    congestion_dequeue(&layer->congestion, displaced);
+    displaced->state = MESSAGE_DISPLACED;
+    TAILQ_INSERT_TAIL(&endpoint->displaced, displaced, entry);
+    timers_arm(layer->timers, &displaced->timer, 0);
+    return true;
+}
+
+enum message_refusal message_send(struct message_layer *layer, struct message *message)
+{
+    struct endpoint *endpoint = message->endpoint;
+
     message->layer = layer;
     message->transmissions = 0;
     message->is_refused = false;
     message->holds_slot = false;
     timer_init(&message->timer, timeout_fired, message);
-    endpoint_enqueue(endpoint, message);
+    if (congestion_is_free(&layer->congestion, message) && start(layer, message))
+        return MESSAGE_TAKEN;
+    if (congestion_enqueue(&layer->congestion, message) != 0)
+        return MESSAGE_NO_MEMORY;
     pump(layer, endpoint);
-    return 0;
+    if (message->state != MESSAGE_QUEUED || message->is_continuation ||
+        endpoint->queue.length <= message->settings->queue_per_node || displace(layer, message))
+        return MESSAGE_TAKEN;
+    congestion_dequeue(&layer->congestion, message);
+    return MESSAGE_QUEUE_FULL;
 }
 
 void message_end(struct message_layer *layer, struct message *message)
@@ -243,7 +287,7 @@ void message_release(struct message_layer *layer, struct message *message)
 {
     if (message->state != MESSAGE_NON_SENT)
         return;
-    endpoint_free_slot(message->endpoint, message);
+    congestion_free_slot(&layer->congestion, message);
     pump(layer, message->endpoint);
 }
 
@@ -287,7 +331,7 @@ static void receive_empty_ack(struct message_layer *layer, struct endpoint *endp
     TAILQ_REMOVE(&endpoint->in_flight, message, entry);
     TAILQ_INSERT_TAIL(&endpoint->acked, message, entry);
     message->state = MESSAGE_ACKED;
-    endpoint_free_slot(endpoint, message);
+    congestion_free_slot(&layer->congestion, message);
     pump(layer, endpoint);
     layer->events.acknowledged(layer->events.handle, message);
 }
@@ -462,10 +506,11 @@ static void channel_undeliverable(void *handle, const struct endpoint_address *t
 
 /* --- the layer --- */
 
-static void mids_ready(void *handle)
+/* The end of an endpoint's pause. */
+static void resume(void *handle)
 {
     struct endpoint *endpoint = handle;
-    struct message *waiting = TAILQ_FIRST(&endpoint->queue);
+    struct message *waiting = fair_queue_next(&endpoint->queue);
 
     if (waiting != NULL)
         pump(waiting->layer, endpoint);
@@ -484,7 +529,8 @@ struct message_layer *message_layer_new(const struct message_layer_options *opti
     layer->log = options->log;
     layer->events = *events;
     endpoint_table_init(&layer->endpoints, options->timers, &options->random,
-                        options->maximum_endpoints, mids_ready);
+                        options->maximum_endpoints, resume);
+    congestion_init(&layer->congestion, options->timers, options->maximum_outstanding);
     return layer;
 }
 
@@ -528,4 +574,25 @@ struct endpoint *message_layer_endpoint(struct message_layer *layer,
 size_t message_layer_endpoint_count(const struct message_layer *layer)
 {
     return HASH_COUNT(layer->endpoints.endpoints);
+}
+
+void message_layer_set_maximum(struct message_layer *layer, size_t maximum_outstanding)
+{
+    layer->congestion.maximum = maximum_outstanding;
+    serve_line(layer);
+}
+
+size_t message_layer_outstanding(const struct message_layer *layer)
+{
+    return layer->congestion.outstanding;
+}
+
+size_t message_layer_queued(const struct message_layer *layer)
+{
+    return layer->congestion.queued;
+}
+
+uint64_t message_layer_wait_us(const struct message_layer *layer, const struct endpoint *endpoint)
+{
+    return congestion_wait_us(&layer->congestion, endpoint);
 }

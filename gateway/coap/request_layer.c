@@ -59,7 +59,6 @@ struct request_layer {
     struct timers *timers;
     struct random_source token_random;
     struct message_layer *messages;
-    size_t maximum_requests;
     void (*hint)(void *handle, const struct endpoint_address *peer, int error);
     void *hint_handle;
     struct request *requests; /* by key */
@@ -246,6 +245,7 @@ static void deadline_fired(void *handle)
         return;
     case MESSAGE_IDLE:
     case MESSAGE_QUEUED:
+    case MESSAGE_DISPLACED:
     case MESSAGE_ACKED:
         fail(request, REQUEST_TIMED_OUT, 0);
         return;
@@ -284,6 +284,9 @@ static void message_ended(void *handle, struct message *message, enum message_en
     case MESSAGE_END_UNREACHABLE:
         fail(request, REQUEST_UNREACHABLE, 0);
         return;
+    case MESSAGE_END_DISPLACED:
+        fail(request, REQUEST_DISPLACED, 0);
+        return;
     }
 }
 
@@ -293,7 +296,7 @@ static bool is_answer(const struct request *request, const struct pdu *pdu)
 {
     const struct message *message = &request->message;
 
-    if (message->state == MESSAGE_QUEUED || message->transmissions == 0)
+    if (message->transmissions == 0)
         return false;
     return pdu->type != PDU_ACK || pdu->mid == message->mid;
 }
@@ -349,9 +352,10 @@ struct request_layer *request_layer_new(const struct request_layer_options *opti
     };
     layer->timers = options->message.timers;
     layer->token_random = options->token_random;
-    layer->maximum_requests = options->maximum_requests;
     layer->first_free = SLOT_NONE;
-    layer->messages = message_layer_new(&options->message, &events);
+    struct message_layer_options message = options->message;
+    message.maximum_outstanding = options->maximum_requests;
+    layer->messages = message_layer_new(&message, &events);
     if (layer->messages == NULL) {
         free(layer);
         return NULL;
@@ -383,7 +387,7 @@ struct message_layer *request_layer_messages(struct request_layer *layer)
 
 void request_layer_set_maximum(struct request_layer *layer, size_t maximum_requests)
 {
-    layer->maximum_requests = maximum_requests;
+    message_layer_set_maximum(layer->messages, maximum_requests);
 }
 
 void request_layer_set_hint(struct request_layer *layer,
@@ -439,8 +443,6 @@ enum request_refusal request_start(struct request_layer *layer, const struct req
     struct request_key key;
 
     *id = 0;
-    if (request_layer_outstanding(layer) >= layer->maximum_requests)
-        return REQUEST_QUEUE_FULL;
     struct endpoint *endpoint = message_layer_endpoint(layer->messages, &spec->peer);
     if (endpoint == NULL)
         return REQUEST_NO_MEMORY;
@@ -458,10 +460,13 @@ enum request_refusal request_start(struct request_layer *layer, const struct req
     request->message.length = length;
     request->message.is_confirmable = !spec->settings->is_non_confirmable;
     request->message.settings = spec->settings;
-    if (message_send(layer->messages, &request->message) != 0) {
+    request->message.client = spec->client;
+    request->message.is_continuation = spec->is_continuation;
+    enum message_refusal refusal = message_send(layer->messages, &request->message);
+    if (refusal != MESSAGE_TAKEN) {
         withdraw(request);
         free(request);
-        return REQUEST_QUEUE_FULL;
+        return refusal == MESSAGE_QUEUE_FULL ? REQUEST_QUEUE_FULL : REQUEST_NO_MEMORY;
     }
     timers_arm(layer->timers, &request->deadline, (uint64_t)spec->settings->deadline_ms * 1000);
     keep_token(spec->token, &key);
@@ -484,7 +489,9 @@ void request_cancel(struct request_layer *layer, uint64_t id)
 unsigned request_layer_retry_after(struct request_layer *layer, const struct endpoint_address *peer)
 {
     const struct endpoint *endpoint = message_layer_find_endpoint(layer->messages, peer);
-    uint64_t delay_s = endpoint ? (endpoint_queue_delay_us(endpoint) + 999999) / 1000000 : 1;
+    uint64_t delay_s = 1;
 
+    if (endpoint != NULL)
+        delay_s = (message_layer_wait_us(layer->messages, endpoint) + 999999) / 1000000;
     return delay_s < 1 ? 1 : delay_s > RETRY_AFTER_MAX_S ? RETRY_AFTER_MAX_S : (unsigned)delay_s;
 }

@@ -37,6 +37,7 @@ static void open_exchange(struct exchange *exchange, struct core *core,
     exchange->north = north;
     exchange->policy = policy_reference(core->policy);
     exchange->method = request->method;
+    exchange->client_key = request->client_key;
     exchange->began_us = timers_now_us(core->options.timers);
     exchange->accept = MEDIA_FORMAT_NONE;
     exchange->content_format = MEDIA_FORMAT_NONE;

@@ -71,6 +71,18 @@ static enum step_result fail_bad_option(struct exchange *exchange, uint16_t numb
                          node, number);
 }
 
+static enum step_result fail_queue_full(struct exchange *exchange)
+{
+    struct request_layer *requests = exchange->core->options.requests;
+    char node[128];
+
+    (void)exchange_fail(exchange, PROBLEM_OVERLOADED, 503, "too many requests wait for %s",
+                        exchange_node_phrase(exchange, node, sizeof node));
+    (void)http_reply_add(&exchange->reply, "Retry-After", "%u",
+                         request_layer_retry_after(requests, &exchange->peer));
+    return STEP_ANSWERED;
+}
+
 static enum step_result fail_request(struct exchange *exchange, enum request_failure failure,
                                      const struct request_report *report)
 {
@@ -87,6 +99,8 @@ static enum step_result fail_request(struct exchange *exchange, enum request_fai
                              node);
     case REQUEST_BAD_RESPONSE:
         return fail_bad_option(exchange, report->bad_option);
+    case REQUEST_DISPLACED:
+        return fail_queue_full(exchange);
     case REQUEST_UNREACHABLE:
         break;
     }
@@ -125,14 +139,16 @@ static void request_failed(void *handle, enum request_failure failure,
         [REQUEST_RESET] = NODE_FAILURE_RESET,
         [REQUEST_UNREACHABLE] = NODE_FAILURE_UNREACHABLE,
         [REQUEST_BAD_RESPONSE] = NODE_FAILURE_BAD_RESPONSE,
+        [REQUEST_DISPLACED] = NODE_FAILURES, /* says nothing of the node */
     };
     struct exchange *exchange = handle;
 
     exchange->request_id = 0;
     if (failure == REQUEST_TIMED_OUT && !exchange->was_overdue)
         node_timed_out(exchange->node, take_retransmissions(exchange, report));
-    node_failed(exchange->node, failures[failure], take_retransmissions(exchange, report),
-                exchange->core->options.wall_ms());
+    if (failures[failure] < NODE_FAILURES)
+        node_failed(exchange->node, failures[failure], take_retransmissions(exchange, report),
+                    exchange->core->options.wall_ms());
     if (wants_answer(exchange)) {
         (void)fail_request(exchange, failure, report);
         exchange_tell(exchange);
@@ -150,18 +166,6 @@ static void request_overdue(void *handle, const struct request_report *report)
         (void)fail_timeout(exchange, report);
         exchange_tell(exchange);
     }
-}
-
-static enum step_result fail_queue_full(struct exchange *exchange)
-{
-    struct request_layer *requests = exchange->core->options.requests;
-    char node[128];
-
-    (void)exchange_fail(exchange, PROBLEM_OVERLOADED, 503, "too many requests wait for %s",
-                        exchange_node_phrase(exchange, node, sizeof node));
-    (void)http_reply_add(&exchange->reply, "Retry-After", "%u",
-                         request_layer_retry_after(requests, &exchange->peer));
-    return STEP_ANSWERED;
 }
 
 /* SEC-05: nothing is ever sent in the clear to a target that was asked for by coaps. */
@@ -184,6 +188,7 @@ enum step_result exchange_forward(struct exchange *exchange)
         .settings = &exchange->rules->settings,
         .events = &events,
         .handle = exchange,
+        .client = exchange->client_key,
     };
 
     if (exchange->peer.is_secure || exchange->match.authority.scheme == URI_SCHEME_COAPS)

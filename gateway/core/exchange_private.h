@@ -63,6 +63,7 @@ struct exchange {
     const struct mapping_policy *rules; /* of the mapping; borrowed from the policy */
     struct node *node;                  /* counted; NULL until mapped */
     unsigned method;                    /* one bit of enum http_method, override applied */
+    uint64_t client_key;                /* of the request: it may be gone when we ask again */
     uint64_t began_us;
     unsigned names_asked;
     struct names_wait wait;

@@ -50,10 +50,12 @@ static void respond_ready(struct core *core, const struct http_request *request,
 /* Figures that live elsewhere are fetched when somebody looks. */
 static void gather(struct core *core)
 {
-    const struct message_counters *counters =
-        message_layer_counters(request_layer_messages(core->options.requests));
+    const struct message_layer *messages = request_layer_messages(core->options.requests);
+    const struct message_counters *counters = message_layer_counters(messages);
 
     metrics_set(core->metrics, METRIC_EXCHANGES, core->exchanges.count);
+    metrics_set(core->metrics, METRIC_COAP_OUTSTANDING, message_layer_outstanding(messages));
+    metrics_set(core->metrics, METRIC_COAP_QUEUED, message_layer_queued(messages));
     metrics_set(core->metrics, METRIC_COAP_DUPLICATES, counters->duplicates);
     metrics_set(core->metrics, METRIC_COAP_IGNORED, counters->ignored_datagrams);
     metrics_set(core->metrics, METRIC_COAP_FORMAT_ERRORS, counters->format_errors);

@@ -23,3 +23,15 @@ unsigned auth_roles(const struct policy *policy, const struct endpoint_address *
         roles |= ROLE_ADMIN;
     return roles;
 }
+
+/* Who has an IPv6 address has all the others of its /64 too. The prefix of an IPv4 address lies in
+ * 0000::/8, which nobody has. */
+uint64_t auth_client_key(const struct endpoint_address *client)
+{
+    size_t length = client->family == 4 ? 4 : 8;
+    uint64_t key = client->family == 4 ? 0xffff : 0;
+
+    for (size_t i = 0; i < length; i++)
+        key = key << 8 | client->bytes[i];
+    return key;
+}

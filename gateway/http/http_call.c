@@ -212,6 +212,7 @@ static enum MHD_Result begin_exchange(struct http_call *call)
 {
     struct http_request *request = &call->request;
     request->roles = auth_roles(core_policy(core_of(call)), &call->connection->peer);
+    request->client_key = auth_client_key(&call->connection->peer);
     buffer_init(&call->body, 0);
     switch (exchange_begin(core_of(call), request, call, &call->exchange)) {
     case EXCHANGE_ANSWERED:

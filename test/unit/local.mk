@@ -31,7 +31,7 @@ test_unit_test_helper_thread_LDADD = $(UNIT_LIBS)
 
 # coap
 coap_tests = test/unit/test_pdu test/unit/test_message_layer test/unit/test_endpoint \
-	test/unit/test_request_layer test/unit/test_request_life
+	test/unit/test_congestion test/unit/test_request_layer test/unit/test_request_life
 check_PROGRAMS += $(coap_tests)
 TESTS += $(coap_tests)
 test_unit_test_pdu_LDADD = $(UNIT_LIBS)
@@ -40,6 +40,8 @@ message_fixture = test/unit/message_fixture.c test/unit/message_fixture.h test/u
 test_unit_test_message_layer_SOURCES = test/unit/test_message_layer.c $(message_fixture)
 test_unit_test_endpoint_SOURCES = test/unit/test_endpoint.c $(message_fixture)
 test_unit_test_endpoint_LDADD = $(UNIT_LIBS)
+test_unit_test_congestion_SOURCES = test/unit/test_congestion.c $(message_fixture)
+test_unit_test_congestion_LDADD = $(UNIT_LIBS)
 request_fixture = test/unit/request_fixture.c test/unit/request_fixture.h test/unit/fakes.c \
 	test/unit/fakes.h
 test_unit_test_request_layer_SOURCES = test/unit/test_request_layer.c $(request_fixture)

@@ -78,6 +78,7 @@ void message_setup_with_seed(uint64_t seed)
         .random = random_sequence_source(&w.sequence),
         .channel = fake_channel_of(&w.channel),
         .maximum_endpoints = 16,
+        .maximum_outstanding = 1000,
     };
     w.layer = message_layer_new(&options, &events);
     ck_assert_ptr_nonnull(w.layer);
@@ -117,6 +118,8 @@ int send_to(const struct endpoint_address *to, struct sender *sender, uint8_t ta
     sender->message.length =
         pdu_write(sender->datagram, sizeof sender->datagram, PDU_CON, 0, token, 8, &get.message);
     sender->message.is_confirmable = !w.settings.is_non_confirmable;
+    sender->message.client = w.client;
+    sender->message.is_continuation = w.is_continuation;
     sender->message.settings = &w.settings;
     return message_send(w.layer, &sender->message);
 }

@@ -27,6 +27,8 @@ struct world {
     struct message_layer *layer;
     struct settings settings;
     struct endpoint_address node, other;
+    uint64_t client; /* of the next messages */
+    bool is_continuation;
     /* What the layer told. */
     unsigned acknowledged, ended, responses, hints;
     enum message_end end;

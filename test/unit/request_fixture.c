@@ -106,7 +106,8 @@ enum request_refusal start(unsigned n, const struct endpoint_address *to)
                                 .message = &get.message,
                                 .settings = &w.settings,
                                 .events = &recorder,
-                                .handle = &w.calls[n]};
+                                .handle = &w.calls[n],
+                                .client = w.client};
     for (unsigned i = 0; i < CALLS; i++)
         events += w.calls[i].responses + w.calls[i].failures + w.calls[i].overdues;
     w.is_starting = true;

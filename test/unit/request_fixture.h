@@ -36,6 +36,7 @@ struct request_world {
     struct request_layer *layer;
     struct settings settings;
     struct endpoint_address node, other;
+    uint64_t client;  /* of the next requests */
     bool is_starting; /* inside request_start */
     struct call calls[CALLS];
 };

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proves.h"
 #include "request_fixture.h"
 
 /*
@@ -310,14 +311,57 @@ END_TEST
 
 /* --- limits --- */
 
-START_TEST(requests_above_the_maximum_are_refused)
+START_TEST(requests_above_the_maximum_wait_and_those_above_the_queue_are_refused)
 {
-    request_layer_set_maximum(w.layer, 2);
-    ck_assert_int_eq(start(0, &w.node), REQUEST_STARTED);
-    ck_assert_int_eq(start(1, &w.other), REQUEST_STARTED);
-    ck_assert_int_eq(start(2, &w.node), REQUEST_QUEUE_FULL);
-    request_cancel(w.layer, w.calls[0].id);
-    ck_assert_int_eq(start(2, &w.node), REQUEST_STARTED);
+    w.settings.queue_per_node = 8;
+    request_layer_set_maximum(w.layer, 4);
+    for (unsigned i = 0; i < 4; i++) {
+        ck_assert_int_eq(start(i, &w.node), REQUEST_STARTED);
+        struct pdu request = sent(i);
+        acknowledge(&w.node, &request);
+    }
+    for (unsigned i = 4; i < 12; i++)
+        ck_assert_int_eq(start(i, &w.node), REQUEST_STARTED);
+    ck_assert_uint_eq(w.channel.count, 4);
+    ck_assert_int_eq(start(12, &w.node), REQUEST_QUEUE_FULL);
+    /* What is answered makes room for one that waits. */
+    struct pdu first = sent(0);
+    respond(&w.node, PDU_NON, 7, &first, "x");
+    ck_assert_uint_eq(w.channel.count, 5);
+    ck_assert_int_eq(start(12, &w.node), REQUEST_STARTED);
+    /* A reload that allows more needs no other event. */
+    struct pdu fifth = sent(4);
+    acknowledge(&w.node, &fifth);
+    request_layer_set_maximum(w.layer, 5);
+    ck_assert_uint_eq(w.channel.count, 6);
+    proves("CONG-04");
+}
+END_TEST
+
+static void put_last_in_the_queue(struct call *call)
+{
+    (void)call;
+    ck_assert_int_eq(start(20, &w.node), REQUEST_STARTED);
+}
+
+START_TEST(a_request_that_was_displaced_fails_once_and_was_never_sent)
+{
+    w.settings.queue_per_node = 2;
+    start(0, &w.node);
+    start(1, &w.node);
+    start(2, &w.node);
+    w.client = 1;
+    w.calls[2].action = put_last_in_the_queue; /* refused or taken, an event may start another */
+    w.settings.queue_per_node = 2;
+    ck_assert_int_eq(start(3, &w.node), REQUEST_STARTED);
+    expect_pending(2);
+    w.settings.queue_per_node = 3;
+    clock_advance(w.timers, 1);
+    expect_failure(2, REQUEST_DISPLACED);
+    ck_assert_uint_eq(w.calls[2].report.transmissions, 0);
+    ck_assert_uint_eq(w.channel.count, 1);
+    request_cancel(w.layer, w.calls[2].id);
+    ck_assert_uint_eq(request_layer_outstanding(w.layer), 4);
 }
 END_TEST
 
@@ -489,7 +533,8 @@ int main(void)
     tcase_add_test(tests, a_failure_event_may_cancel_and_start_requests);
     tcase_add_test(tests, a_deadline_event_may_cancel_and_start_requests);
     tcase_add_test(tests, freeing_the_layer_drops_requests_without_events);
-    tcase_add_test(tests, requests_above_the_maximum_are_refused);
+    tcase_add_test(tests, requests_above_the_maximum_wait_and_those_above_the_queue_are_refused);
+    tcase_add_test(tests, a_request_that_was_displaced_fails_once_and_was_never_sent);
     tcase_add_test(tests, a_full_queue_refuses_and_tells_when_to_come_back);
     tcase_add_test(tests, a_message_that_does_not_fit_is_refused);
     tcase_add_test(tests, requests_by_the_ten_thousand_are_matched_each_to_its_own);

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "congestion.h"
+
+#include "endpoint.h"
+#include "message_layer.h"
+#include "timers.h"
+
+/*
+ * congestion: the counting behind the message layer's sending. Nothing is sent from here: the layer
+ * asks whose turn it is until it is nobody's.
+ */
+
+enum { AVERAGE_WEIGHT = 8 };
+
+void congestion_init(struct congestion *congestion, struct timers *timers, size_t maximum)
+{
+    *congestion = (struct congestion){.timers = timers, .maximum = maximum};
+    TAILQ_INIT(&congestion->line);
+}
+
+static void average(uint64_t *average_us, uint64_t sample_us)
+{
+    *average_us = *average_us == 0
+                      ? sample_us
+                      : (*average_us * (AVERAGE_WEIGHT - 1) + sample_us) / AVERAGE_WEIGHT;
+}
+
+bool congestion_is_free(const struct congestion *congestion, const struct message *message)
+{
+    const struct endpoint *endpoint = message->endpoint;
+
+    return endpoint->queue.length == 0 && !endpoint->pause.is_armed &&
+           endpoint->slots_used < message->settings->nstart &&
+           congestion->outstanding < congestion->maximum && TAILQ_EMPTY(&congestion->line);
+}
+
+int congestion_enqueue(struct congestion *congestion, struct message *message)
+{
+    if (fair_queue_add(&message->endpoint->queue, message) != 0)
+        return -1;
+    message->state = MESSAGE_QUEUED;
+    congestion->queued++;
+    return 0;
+}
+
+void congestion_dequeue(struct congestion *congestion, struct message *message)
+{
+    fair_queue_remove(&message->endpoint->queue, message);
+    message->state = MESSAGE_IDLE;
+    congestion->queued--;
+}
+
+struct message *congestion_next(const struct endpoint *endpoint)
+{
+    struct message *message = fair_queue_next(&endpoint->queue);
+
+    if (message == NULL || endpoint->slots_used >= message->settings->nstart)
+        return NULL;
+    return message;
+}
+
+void congestion_line_up(struct congestion *congestion, struct endpoint *endpoint)
+{
+    if (endpoint->is_in_line || endpoint->pause.is_armed || congestion_next(endpoint) == NULL)
+        return;
+    endpoint->is_in_line = true;
+    TAILQ_INSERT_TAIL(&congestion->line, endpoint, line);
+}
+
+struct endpoint *congestion_turn(struct congestion *congestion)
+{
+    struct endpoint *endpoint = TAILQ_FIRST(&congestion->line);
+
+    if (endpoint == NULL || congestion->outstanding >= congestion->maximum)
+        return NULL;
+    TAILQ_REMOVE(&congestion->line, endpoint, line);
+    endpoint->is_in_line = false;
+    return endpoint;
+}
+
+void congestion_start(struct congestion *congestion, struct message *message)
+{
+    struct endpoint *endpoint = message->endpoint;
+
+    if (message->state == MESSAGE_QUEUED) {
+        fair_queue_serve(&endpoint->queue, message);
+        congestion->queued--;
+    } else {
+        fair_queue_pass(&endpoint->queue, message->client);
+    }
+    endpoint->slots_used++;
+    endpoint->nstart = message->settings->nstart;
+    message->holds_slot = true;
+    congestion->outstanding++;
+}
+
+void congestion_free_slot(struct congestion *congestion, struct message *message)
+{
+    struct endpoint *endpoint = message->endpoint;
+
+    if (!message->holds_slot)
+        return;
+    message->holds_slot = false;
+    endpoint->slots_used--;
+    average(&endpoint->slot_time_us, timers_now_us(congestion->timers) - message->first_sent_us);
+}
+
+void congestion_end(struct congestion *congestion, struct message *message)
+{
+    congestion_free_slot(congestion, message);
+    congestion->outstanding--;
+    average(&congestion->response_time_us,
+            timers_now_us(congestion->timers) - message->first_sent_us);
+}
+
+/* A slot that is held longer than usual says more than the average. */
+static uint64_t slot_time_us(const struct congestion *congestion, const struct endpoint *endpoint)
+{
+    const struct message *oldest = TAILQ_FIRST(&endpoint->in_flight);
+    uint64_t held_us = 0;
+
+    if (oldest != NULL)
+        held_us = timers_now_us(congestion->timers) - oldest->first_sent_us;
+    return held_us > endpoint->slot_time_us ? held_us : endpoint->slot_time_us;
+}
+
+uint64_t congestion_wait_us(const struct congestion *congestion, const struct endpoint *endpoint)
+{
+    uint64_t own_us =
+        slot_time_us(congestion, endpoint) * (endpoint->queue.length + 1) / endpoint->nstart;
+    uint64_t common_us = 0;
+
+    if (congestion->outstanding >= congestion->maximum && congestion->maximum > 0)
+        common_us = congestion->response_time_us * (congestion->queued + 1) / congestion->maximum;
+    return own_us > common_us ? own_us : common_us;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef COAPGW_CONGESTION_H
+#define COAPGW_CONGESTION_H
+
+/*
+ * congestion: when a message may leave. At most NSTART unacknowledged to an endpoint (RFC 7252
+ * 4.7), at most so many requests outstanding in all (RFC 8075 8.1). Who has to wait stands in the
+ * fair queue of its endpoint, and endpoints that have only the others to wait for stand in one line
+ * and send one message each when something ends.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+struct endpoint;
+struct message;
+struct timers;
+
+TAILQ_HEAD(endpoint_line, endpoint);
+
+struct congestion {
+    struct timers *timers;
+    size_t maximum;     /* outstanding requests */
+    size_t outstanding; /* UNACKED, ACKED and NON_SENT */
+    size_t queued;
+    uint64_t response_time_us; /* moving average of how long a request is outstanding */
+    struct endpoint_line line; /* endpoints with a message that has a slot */
+};
+
+void congestion_init(struct congestion *congestion, struct timers *timers, size_t maximum);
+/* True when the message may leave at once: it overtakes nobody. */
+bool congestion_is_free(const struct congestion *congestion, const struct message *message);
+/* Puts the message into its endpoint's queue. 0, or -1 when memory is short. */
+int congestion_enqueue(struct congestion *congestion, struct message *message);
+/* Takes a message that will not be sent out of the queue. */
+void congestion_dequeue(struct congestion *congestion, struct message *message);
+/* Puts the endpoint at the end of the line when it has a message that may leave. */
+void congestion_line_up(struct congestion *congestion, struct endpoint *endpoint);
+/* Takes the endpoint whose turn it is out of the line; NULL when nothing may leave. */
+struct endpoint *congestion_turn(struct congestion *congestion);
+/* The message of the endpoint whose turn it is, still in the queue; NULL when it has no slot. */
+struct message *congestion_next(const struct endpoint *endpoint);
+/* The message leaves (the queue, if it was in it): it takes a slot and is outstanding. */
+void congestion_start(struct congestion *congestion, struct message *message);
+/* Gives the slot of a message back, if it holds one. */
+void congestion_free_slot(struct congestion *congestion, struct message *message);
+/* A message that was started is not expected to be answered any more. */
+void congestion_end(struct congestion *congestion, struct message *message);
+/* How long a message to the endpoint that came now would wait, judged by the recent ones. */
+uint64_t congestion_wait_us(const struct congestion *congestion, const struct endpoint *endpoint);
+
+#endif
