@@ -26,7 +26,7 @@ EXTRA_DIST += test/tools/verbs.scn
 TEST_EXTENSIONS = .scn .sh
 SH_LOG_COMPILER = $(SHELL)
 SCN_LOG_COMPILER = $(top_builddir)/test/tools/scenario
-AM_SCN_LOG_FLAGS = -g $(top_builddir)/coapgw -d test/integration
+AM_SCN_LOG_FLAGS = -g $(top_builddir)/coapgw -d test/tools
 
 # Put before the C library's functions by LD_PRELOAD (relative to the build folder).
 PRELOADS = test/tools/preload_resolver.so test/tools/preload_memory.so \
