@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "access.h"
 #include "core_private.h"
 #include "fields.h"
 #include "method.h"
@@ -236,6 +237,9 @@ static enum step_result route_upstream(struct exchange *exchange)
     if (options->is_self != NULL && options->is_self(options->is_self_handle, &exchange->peer))
         return exchange_fail(exchange, PROBLEM_LOOP, 508,
                              "the upstream proxy is the gateway itself");
+    if (access_judge_address(&exchange->peer) != ACCESS_ALLOWED)
+        return exchange_fail(exchange, PROBLEM_UNREACHABLE, 502,
+                             "the upstream proxy has no address of one host");
     if (add_proxy_options(exchange) != 0)
         return fail_too_long(exchange);
     exchange->step = EXCHANGE_STEP_FORWARD;

@@ -468,6 +468,17 @@ START_TEST(an_upstream_proxy_gets_the_whole_uri)
 }
 END_TEST
 
+START_TEST(an_upstream_proxy_is_one_host)
+{
+    struct uri_authority *proxy = &fixture.policy->upstream_proxy;
+
+    fixture.policy->has_upstream_proxy = true;
+    ck_assert_int_eq(uri_parse_authority("224.0.1.187", 11, URI_SCHEME_COAP, proxy), URI_OK);
+    ck_assert_int_eq(fixture_get("/hc/coap://192.0.2.1:7000/x"), EXCHANGE_ANSWERED);
+    fixture_reply(502);
+}
+END_TEST
+
 START_TEST(a_full_queue_tells_when_to_come_back)
 {
     fixture.refusal = REQUEST_QUEUE_FULL;
@@ -603,6 +614,7 @@ int main(void)
     tcase_add_test(tests, messages_to_ourselves_are_a_loop);
     tcase_add_test(tests, nothing_is_sent_in_the_clear_for_coaps);
     tcase_add_test(tests, an_upstream_proxy_gets_the_whole_uri);
+    tcase_add_test(tests, an_upstream_proxy_is_one_host);
     tcase_add_test(tests, a_full_queue_tells_when_to_come_back);
     tcase_add_test(tests, the_coap_half_runs_on_when_the_client_has_gone);
     tcase_add_test(tests, an_id_that_has_gone_is_harmless);
