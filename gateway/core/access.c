@@ -69,6 +69,22 @@ static bool is_same_host(const struct endpoint_address *a, const struct endpoint
            memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
 }
 
+/* The IPv4 address that a NAT64 makes of this one, by the well-known prefix 64:ff9b::/96 (RFC 6052
+ * 2.1); false when it is none. A translator on the way would carry a request to that address past
+ * the rules for it. */
+static bool is_behind_nat64(const struct endpoint_address *address, struct endpoint_address *ipv4)
+{
+    static const uint8_t prefix[12] = {0x00, 0x64, 0xff, 0x9b};
+
+    if (address->family != 6 || memcmp(address->bytes, prefix, sizeof prefix) != 0)
+        return false;
+    memset(ipv4, 0, sizeof *ipv4);
+    memcpy(ipv4->bytes, address->bytes + sizeof prefix, 4);
+    ipv4->family = 4;
+    ipv4->port = address->port;
+    return true;
+}
+
 /* The decoded segments of the prefix are the first ones of the request: whole segments, compared
  * byte by byte (URI-32). */
 static bool path_matches(const struct access_target *target, const struct rest_message *request)
@@ -176,9 +192,9 @@ static enum match networks_match(const struct access_rule *rule,
     return MATCH_NO;
 }
 
-/* `*name` is set when the result is MATCH_NEEDS_NAME. */
-static enum match rule_matches(const struct access_rule *rule,
-                               const struct access_question *question, const char **name)
+/* One address, whatever stands behind it; `*name` as below. */
+static enum match match_address(const struct access_rule *rule,
+                                const struct access_question *question, const char **name)
 {
     enum match best = networks_match(rule, question);
 
@@ -192,6 +208,21 @@ static enum match rule_matches(const struct access_rule *rule,
             *name = rule->targets[i].authority.host;
     }
     return best;
+}
+
+/* `*name` is set when the result is MATCH_NEEDS_NAME. What a rule denies it also denies by way of a
+ * NAT64; what it allows is the address as it stands. */
+static enum match rule_matches(const struct access_rule *rule,
+                               const struct access_question *question, const char **name)
+{
+    enum match match = match_address(rule, question, name);
+    struct access_question translated = *question;
+    struct endpoint_address ipv4;
+
+    if (match != MATCH_NO || rule->is_allow || !is_behind_nat64(question->address, &ipv4))
+        return match;
+    translated.address = &ipv4;
+    return match_address(rule, &translated, name);
 }
 
 static unsigned expand_roles(unsigned roles)
@@ -212,7 +243,10 @@ bool access_role_suffices(unsigned required, unsigned roles, unsigned method)
 
 enum access_verdict access_judge_address(const struct endpoint_address *address)
 {
-    if (endpoint_address_is_multicast(address))
+    struct endpoint_address ipv4;
+
+    if (endpoint_address_is_multicast(address) ||
+        (is_behind_nat64(address, &ipv4) && endpoint_address_is_multicast(&ipv4)))
         return ACCESS_MULTICAST;
     if (endpoint_address_is_link_local6(address) && address->scope_id == 0)
         return ACCESS_LINK_LOCAL;

@@ -107,6 +107,9 @@ static int read_target(struct document *document, const struct document_place *e
     else if (error == URI_OK && parts.authority.scheme != URI_SCHEME_COAP &&
              parts.authority.scheme != URI_SCHEME_COAPS)
         document_error(document, element, "the scheme must be coap or coaps");
+    else if (error == URI_OK && strchr(parts.authority.host, '*') != NULL)
+        document_error(document, element,
+                       "\"*\" stands for ports only; use \"networks\" for many hosts");
     else if (error != URI_OK)
         document_error(document, element, "%s; a target looks like \"coap://host:5683/path\"",
                        uri_error_text(error));
@@ -217,6 +220,26 @@ static bool read_networks(struct document *document, const struct document_place
     return true;
 }
 
+/* A rule that refuses does so whoever asks, and by what method. */
+static bool refuse_beside_deny(struct document *document, const struct document_place *place,
+                               const struct access_rule *rule)
+{
+    static const char *const members[] = {"methods", "roles"};
+    bool is_fine = true;
+
+    for (size_t i = 0; !rule->is_allow && i < sizeof members / sizeof members[0]; i++) {
+        struct document_place member = document_member(document, place, members[i]);
+
+        if (member.value == NULL)
+            continue;
+        document_error(document, &member,
+                       "does not go with \"allow\": false, which refuses all: name what is allowed "
+                       "in a rule that allows");
+        is_fine = false;
+    }
+    return is_fine;
+}
+
 /* "ports" and "schemes" say more about networks; a target has its own. */
 static bool needs_networks(struct document *document, const struct document_place *array,
                            const struct access_rule *rule)
@@ -231,11 +254,15 @@ static bool read_ports(struct document *document, const struct document_place *p
                        struct access_rule *rule)
 {
     struct document_place array = document_member(document, place, "ports");
+    bool is_any = json_is_string(array.value) && strcmp(json_string_value(array.value), "*") == 0;
     size_t count = json_is_array(array.value) ? json_array_size(array.value) : 2;
 
-    if (array.value != NULL &&
-        (!document_expect_array(document, &array) || !needs_networks(document, &array, rule)))
+    if (array.value != NULL && ((!is_any && !document_expect_array(document, &array)) ||
+                                !needs_networks(document, &array, rule)))
         return false;
+    rule->is_any_port = is_any;
+    if (is_any)
+        return true;
     rule->ports = calloc(count + 1, sizeof *rule->ports);
     if (rule->ports == NULL) {
         document_error(document, &array, "%s", no_memory);
@@ -388,6 +415,7 @@ static bool read_rule(struct document *document, const struct document_place *pl
     is_fine = read_schemes(document, place, rule) && is_fine;
     is_fine = read_methods(document, place, rule) && is_fine;
     is_fine = read_roles(document, place, rule) && is_fine;
+    is_fine = refuse_beside_deny(document, place, rule) && is_fine;
     is_fine = read_multicast(document, place) && is_fine;
     document_refuse_unknown(document, place);
     return is_fine;

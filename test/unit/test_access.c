@@ -262,6 +262,30 @@ START_TEST(addresses_that_no_rule_opens)
 }
 END_TEST
 
+/* RFC 6052 2.1: 64:ff9b::192.0.2.1 reaches 192.0.2.1 where a NAT64 stands on the way. */
+START_TEST(what_is_denied_is_denied_through_a_nat64_too)
+{
+    static const struct judge_case cases[] = {
+        {GET, READ, "coap://[64:ff9b::192.0.2.1]/x", NULL, ACCESS_DENIED},
+        {GET, READ, "coap://[64:ff9b::c000:201]/x", NULL, ACCESS_DENIED},
+        {GET, READ, "coap://any.example/x", "coap://[64:ff9b::192.0.2.1]", ACCESS_DENIED},
+        {GET, READ, "coap://[64:ff9b::10.1.2.3]/x", NULL, ACCESS_DENIED},
+        {GET, READ, "coap://[64:ff9b::192.0.2.2]/x", NULL, ACCESS_ALLOWED},
+        {GET, READ, "coap://[64:ff9b:1::192.0.2.1]/x", NULL, ACCESS_ALLOWED},
+        {GET, READ, "coap://[64:ff9b::224.0.1.187]/x", NULL, ACCESS_MULTICAST},
+    };
+    static const struct judge_case as_it_stands[] = {
+        {GET, READ, "coap://[64:ff9b::192.0.2.1]/x", NULL, ACCESS_DENIED},
+    };
+
+    judge_all("[ { \"targets\": [\"coap://lamp.example\"], \"allow\": false },"
+              "  { \"networks\": [\"10.0.0.0/8\"], \"ports\": \"*\", \"allow\": false },"
+              "  { \"networks\": [\"::/0\"] } ]",
+              cases, LENGTH(cases));
+    judge_all("[ { \"targets\": [\"coap://192.0.2.1\"] } ]", as_it_stands, LENGTH(as_it_stands));
+}
+END_TEST
+
 START_TEST(a_name_in_a_rule_stands_for_its_addresses)
 {
     static const struct judge_case cases[] = {
@@ -324,6 +348,12 @@ START_TEST(errors_name_the_member_and_what_would_be_right)
         {"[ { \"targets\": [\"coap://x\"], \"multicast\": true } ]", "multicast"},
         {"[ { \"targets\": [\"coap://x\"], \"alow\": true } ]", "alow"},
         {"[ { \"targets\": [\"coap://x\"], \"allow\": \"no\" } ]", "allow"},
+        {"[ { \"targets\": [\"coap://x\"], \"allow\": false, \"methods\": [\"PUT\"] } ]",
+         "access[0].methods: does not go with"},
+        {"[ { \"targets\": [\"coap://x\"], \"roles\": [\"read\"], \"allow\": false } ]",
+         "access[0].roles: does not go with"},
+        {"[ { \"targets\": [\"coap://*:5683/\"] } ]", "use \"networks\""},
+        {"[ { \"networks\": [\"10.0.0.0/8\"], \"ports\": \"5683\" } ]", "access[0].ports: must be"},
         {"{}", "access"},
         {"[ 1 ]", "access[0]"},
     };
@@ -362,6 +392,7 @@ int main(void)
     tcase_add_test(tests, networks_go_with_ports_and_schemes);
     tcase_add_test(tests, special_ports_need_the_number_itself);
     tcase_add_test(tests, addresses_that_no_rule_opens);
+    tcase_add_test(tests, what_is_denied_is_denied_through_a_nat64_too);
     tcase_add_test(tests, a_name_in_a_rule_stands_for_its_addresses);
     tcase_add_test(tests, a_name_that_does_not_resolve_errs_on_the_side_of_refusal);
     tcase_add_test(tests, errors_name_the_member_and_what_would_be_right);
