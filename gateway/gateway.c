@@ -112,9 +112,9 @@ static void log_lines(struct log *log, enum log_level level, const char *text)
 }
 
 /* Every connection takes a descriptor: raises the soft limit as far as the system lets us. */
-static void raise_descriptor_limit(struct gateway *gateway)
+static void raise_descriptor_limit(struct gateway *gateway, const struct http_limits *limits)
 {
-    rlim_t wanted = gateway->config->limits.connections + SPARE_DESCRIPTORS;
+    rlim_t wanted = limits->connections + SPARE_DESCRIPTORS;
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
@@ -124,7 +124,7 @@ static void raise_descriptor_limit(struct gateway *gateway)
         log_write(gateway->log, LOG_LEVEL_WARNING,
                   "http.limits.connections: %u connections are allowed, but the system gives only "
                   "%ju descriptors",
-                  gateway->config->limits.connections, (uintmax_t)limit.rlim_cur);
+                  limits->connections, (uintmax_t)limit.rlim_cur);
 }
 
 static void warn_of_openness(struct gateway *gateway, const struct policy *policy)
@@ -212,6 +212,7 @@ static int apply(struct gateway *gateway, struct config *config)
         return -1;
     }
     log_configure(gateway->log, chosen_level(gateway, config), config->log_format);
+    raise_descriptor_limit(gateway, &config->limits);
     http_server_configure(gateway->server, &config->limits);
     if (listens_elsewhere(gateway->config, config))
         log_write(gateway->log, LOG_LEVEL_WARNING,
@@ -232,6 +233,10 @@ static void reload_caught(void *handle, int number)
     bool is_loaded = false;
 
     (void)number;
+    if (gateway->is_draining) {
+        log_write(gateway->log, LOG_LEVEL_INFO, "configuration: not loaded anew while stopping");
+        return;
+    }
     service_manager_tell_reloading();
     buffer_init(&errors, ERRORS_MAXIMUM);
     config = config_load(gateway->options->config_path, &errors);
@@ -392,7 +397,7 @@ static int start(struct gateway *gateway)
     };
 
     timer_init(&gateway->drain_timer, drain_ended, gateway);
-    raise_descriptor_limit(gateway);
+    raise_descriptor_limit(gateway, &gateway->config->limits);
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         int result = steps[i](gateway);
 

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -401,6 +402,27 @@ START_TEST(a_request_under_way_is_answered_before_the_process_ends)
 }
 END_TEST
 
+START_TEST(a_reload_with_more_connections_raises_the_limit_of_descriptors)
+{
+    struct process process;
+    struct rlimit usual, low, raised;
+
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &usual), 0);
+    low = usual;
+    low.rlim_cur = 100;
+    write_config("{\"http\": {\"listen\": [\"127.0.0.1:0\"], \"limits\": {\"connections\": 10}}}");
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &low), 0);
+    start(&process);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &usual), 0);
+    write_config("{\"http\": {\"listen\": [\"127.0.0.1:0\"], \"limits\": {\"connections\": 150}}}");
+    ck_assert_int_eq(kill(process.pid, SIGHUP), 0);
+    wait_for(&process, "configuration: loaded anew");
+    ck_assert_int_eq(prlimit(process.pid, RLIMIT_NOFILE, NULL, &raised), 0);
+    ck_assert_uint_gt(raised.rlim_cur, 150);
+    ck_assert_int_eq(stop(&process), 0);
+}
+END_TEST
+
 START_TEST(a_second_signal_ends_it_at_once)
 {
     struct process process;
@@ -417,6 +439,8 @@ START_TEST(a_second_signal_ends_it_at_once)
     receive_request(node, message, &from);
     ck_assert_int_eq(kill(process.pid, SIGTERM), 0);
     wait_for(&process, "stopping: ");
+    ck_assert_int_eq(kill(process.pid, SIGHUP), 0);
+    wait_for(&process, "not loaded anew while stopping");
     ck_assert_int_eq(kill(process.pid, SIGTERM), 0);
     ck_assert_int_eq(finish(&process), 0);
     read_response(client, response);
@@ -541,6 +565,7 @@ int main(void)
     tcase_add_test(tests, a_wrong_reload_keeps_the_old_configuration);
     tcase_add_test(tests, a_reload_with_other_addresses_says_that_a_restart_is_needed);
     tcase_add_test(tests, a_request_under_way_is_answered_before_the_process_ends);
+    tcase_add_test(tests, a_reload_with_more_connections_raises_the_limit_of_descriptors);
     tcase_add_test(tests, a_second_signal_ends_it_at_once);
     tcase_add_test(tests, what_no_node_answers_ends_with_503_at_the_stop);
     tcase_add_test(tests, an_idle_daemon_makes_no_wake_ups);
