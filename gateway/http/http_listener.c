@@ -248,8 +248,12 @@ void http_listener_rest_all(struct http_server *server)
 
 void http_listener_resume_all(struct http_server *server)
 {
+    bool has_failed = false;
     timers_disarm(server->timers, &server->accept_again);
     for (struct http_listener *listener = server->listeners; listener != NULL;
          listener = listener->next)
-        loop_watch_resume(listener->watch);
+        has_failed |= loop_watch_resume(listener->watch) != 0;
+    /* Memory is short as well: nobody else would ever wake this listener. */
+    if (has_failed)
+        timers_arm(server->timers, &server->accept_again, REST_US);
 }
