@@ -204,6 +204,11 @@ void document_error(struct document *document, const struct document_place *plac
     struct buffer path;
     buffer_init(&path, 1024);
     append_path(&path, place);
+    for (size_t i = 0; i < path.length; i++) { /* a line is one error, and names come from a file */
+        if ((unsigned char)path.data[i] < 0x20 || path.data[i] == 0x7f) {
+            path.data[i] = '?';
+        }
+    }
     buffer_printf(errors, "%s:%u: %s%s", document->name,
                   document_line(buffer_text(&document->text), document->text.length, place),
                   buffer_text(&path), path.length > 0 ? ": " : "");

@@ -97,6 +97,17 @@ START_TEST(unknown_members_are_refused_with_the_nearest_known_name)
 }
 END_TEST
 
+START_TEST(a_name_with_controls_makes_no_line_of_its_own)
+{
+    struct document *document = read_text("{ \"a\\n/etc/y.json:1: b\\u001b[2J\": 1 }");
+    struct document_place top = document_top(document);
+    document_refuse_unknown(document, &top);
+    ck_assert_str_eq(document_errors(document),
+                     "etc/x.json:1: a?/etc/y.json:1: b?[2J: unknown member\n");
+    document_free(document);
+}
+END_TEST
+
 START_TEST(members_of_the_wrong_kind_are_errors_and_change_nothing)
 {
     struct document *document = read_text(
@@ -203,6 +214,7 @@ int main(void)
     tcase_add_test(tests, an_error_names_file_line_and_member);
     tcase_add_test(tests, text_that_is_no_json_object_is_an_error_with_its_line);
     tcase_add_test(tests, unknown_members_are_refused_with_the_nearest_known_name);
+    tcase_add_test(tests, a_name_with_controls_makes_no_line_of_its_own);
     tcase_add_test(tests, members_of_the_wrong_kind_are_errors_and_change_nothing);
     tcase_add_test(tests, right_members_are_read);
     tcase_add_test(tests, files_are_read_and_their_absence_is_told);
