@@ -56,9 +56,12 @@ static int set_default_name(struct policy *policy)
 {
     char name[256];
 
-    if (gethostname(name, sizeof name) != 0 || name[0] == '\0')
-        memcpy(name, "coapgw", sizeof "coapgw");
+    if (gethostname(name, sizeof name) != 0)
+        name[0] = '\0';
     name[sizeof name - 1] = '\0';
+    /* A kernel takes any bytes as the name of a host, a header field does not. */
+    if (!config_is_name(name))
+        memcpy(name, "coapgw", sizeof "coapgw");
     policy->name = strdup(name);
     return policy->name == NULL ? -1 : 0;
 }

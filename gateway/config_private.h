@@ -6,6 +6,7 @@
  * config_private: what the files of config share.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "config.h"
@@ -26,6 +27,8 @@ struct config_loading {
 /* Reads every section but "mappings", which needs the name of the file. */
 void config_read_sections(struct config_loading *loading, const struct document_place *top);
 void config_note_no_memory(struct config_loading *loading, const struct document_place *place);
+/* Whether the text can stand as received-by in Via (RFC 9110 7.6.3). */
+bool config_is_name(const char *text);
 /* Forgets the addresses and makes room for `count` others, which the caller then adds. 0 or -1. */
 int config_reserve_listen(struct config *config, size_t count);
 /* Adds a copy of `address`. 0 or -1. */

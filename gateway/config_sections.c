@@ -70,6 +70,14 @@ static int read_word(struct document *document, const struct document_place *pla
     return -1;
 }
 
+static bool is_listed(const struct config *config, const char *address)
+{
+    for (size_t i = 0; i < config->listen_count; i++)
+        if (strcmp(config->listen[i], address) == 0)
+            return true;
+    return false;
+}
+
 /* "http.listen" */
 static void read_listen(struct config_loading *loading, const struct document_place *http)
 {
@@ -98,23 +106,31 @@ static void read_listen(struct config_loading *loading, const struct document_pl
             document_error(document, &element,
                            "must be an address and a port, such as \"127.0.0.1:8080\" or "
                            "\"[::1]:8080\"");
+        else if (address.port != 0 && is_listed(loading->config, text))
+            document_error(document, &element, "stands in the list already");
         else if (config_add_listen(loading->config, text) != 0)
             config_note_no_memory(loading, &element);
     }
 }
 
-/* "http.name": what stands as received-by in Via (RFC 9110 7.6.3), and so must not break it. */
-static void read_name(struct config_loading *loading, const struct document_place *http)
+bool config_is_name(const char *text)
 {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                                   "-._~:[]";
+
+    return text[0] != '\0' && strlen(text) <= 255 && text[strspn(text, allowed)] == '\0';
+}
+
+/* "http.name" */
+static void read_name(struct config_loading *loading, const struct document_place *http)
+{
     struct document_place place = document_member(loading->document, http, "name");
     const char *text;
     char *copy;
 
     if (!document_read_string(loading->document, http, "name", &text))
         return;
-    if (text[0] == '\0' || strlen(text) > 255 || text[strspn(text, allowed)] != '\0') {
+    if (!config_is_name(text)) {
         document_error(loading->document, &place,
                        "must be a host name or a word like one, of at most 255 characters");
         return;
