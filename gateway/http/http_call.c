@@ -197,6 +197,30 @@ void http_call_expire(struct http_call *call)
     refuse_directly(call, 408, "request-timeout", NULL);
 }
 
+/* Whether libmicrohttpd has the whole head but has not given it to us: true only inside of what it
+ * does between the two, and so for one connection at most. */
+static bool is_head_being_read(const struct http_call *call)
+{
+    return call->state == HTTP_CALL_HEAD && call->head.fields == NULL &&
+           MHD_get_connection_info(call->connection->library,
+                                   MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE) != NULL;
+}
+
+void http_call_refuse_length(struct http_server *server, bool is_too_large)
+{
+    for (struct http_connection *connection = server->connections; connection != NULL;
+         connection = connection->next) {
+        struct http_call *call = &connection->call;
+        if (!is_head_being_read(call))
+            continue;
+        if (is_too_large)
+            refuse_directly(call, 413, "body-too-large", "The body is too large.");
+        else
+            refuse_directly(call, 400, "bad-request", "Content-Length is no number.");
+        return;
+    }
+}
+
 static enum MHD_Result queue_reply(struct http_call *call)
 {
     const struct http_reply *reply = exchange_reply(core_of(call), call->exchange);

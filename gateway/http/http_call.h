@@ -18,6 +18,7 @@
 #include "http_request.h"
 
 struct http_connection;
+struct http_server;
 struct loop_watch;
 
 enum http_call_state {
@@ -55,6 +56,9 @@ void http_call_init(struct http_call *call, struct http_connection *connection);
 void http_call_end(struct http_call *call);
 /* It took too long to arrive: 408. */
 void http_call_expire(struct http_call *call);
+/* Answers the request whose Content-Length libmicrohttpd is refusing at this moment: 413 when it is
+ * too large, otherwise 400. */
+void http_call_refuse_length(struct http_server *server, bool is_too_large);
 /* Begins to watch whether the client of a parked call leaves. */
 void http_call_watch_client(struct http_call *call);
 /* Gives up a parked call: the exchange loses its HTTP side, the connection ends. */

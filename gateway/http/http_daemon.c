@@ -28,9 +28,19 @@ enum {
 static void log_of_library(void *handle, const char *format, va_list arguments)
     __attribute__((format(printf, 2, 0)));
 
+/* libmicrohttpd refuses a Content-Length that is no number before it calls anybody, and 0.9.75
+ * sends the header section of that refusal twice. But it tells the log beforehand: the moment to
+ * answer in its place. */
+static void answer_for_library(struct http_server *server, const char *format)
+{
+    if (MHD_VERSION < 0x01000000 && strstr(format, "Content-Length' header. Closing") != NULL)
+        http_call_refuse_length(server, strncmp(format, "Too large", 9) == 0);
+}
+
 static void log_of_library(void *handle, const char *format, va_list arguments)
 {
     struct http_server *server = handle;
+    answer_for_library(server, format);
     if (!log_enabled(server->log, LOG_LEVEL_DEBUG))
         return;
     char text[200];

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/types.h>
+#include <time.h>
 
 /*
  * http_response: the last stop of a reply. What has no content must not look as if it had
@@ -116,11 +117,26 @@ static const char *reason(unsigned status)
     return text != NULL ? text : "";
 }
 
+/* libmicrohttpd adds it to all responses of its own (RFC 9110 6.6.1). */
+static void write_date(struct buffer *out)
+{
+    static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    time_t now = time(NULL);
+    struct tm tm;
+    if (gmtime_r(&now, &tm) != NULL)
+        buffer_printf(out, "Date: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n", days[tm.tm_wday],
+                      tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
+                      tm.tm_sec);
+}
+
 int http_response_write(const struct http_reply *reply, const struct http_response_options *options,
                         struct buffer *out)
 {
     buffer_printf(out, "HTTP/1.1 %u %s\r\nConnection: close\r\nContent-Length: %zu\r\n",
                   reply->status, reason(reply->status), reply->body.length);
+    write_date(out);
     for (size_t i = 0; i < reply->field_count; i++)
         buffer_printf(out, "%s: %s\r\n", reply->fields[i].name, reply->fields[i].value);
     if (options->request_id != NULL && http_reply_field(reply, "X-Request-Id") == NULL)

@@ -78,6 +78,9 @@ static void check_refusals(const struct raw_case *cases, size_t count)
         unsigned status = client.length > 0 ? client_status(&client) : 0;
         ck_assert_msg(status == cases[i].status, "%s: %s", cases[i].comment, client.answer);
         ck_assert_msg(fake.begun == 0, "%s: %s", cases[i].comment, fake.last_fields);
+        const char *answer = client.length > 0 ? client.answer + 1 : "";
+        ck_assert_msg(strstr(answer, "HTTP/1.1 4") == NULL, "%s: %s", cases[i].comment,
+                      client.answer);
         close(client.fd);
     }
     turn_until_quiet();
@@ -208,6 +211,8 @@ START_TEST(refusals_are_accounted_with_their_status)
     ck_assert_uint_eq(fake.accounted, 2);
     ck_assert_uint_eq(fake.last_status, 400);
     ck_assert_str_eq(fake.last_target, "/y");
+    ck_assert(client_has(&client, "Content-Length is no number."));
+    ck_assert(client_has(&client, " GMT\r\n"));
     close(client.fd);
     turn_until_quiet();
 }
