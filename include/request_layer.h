@@ -73,15 +73,19 @@ struct request_spec {
     /* NULL: a token of the request's own. Otherwise the token to carry, or the place for the one
      * that was drawn: when none is set yet, or an outstanding request has it. */
     struct request_token *token;
-    uint64_t client;      /* of whom: the clients of a node are served in turns */
-    bool is_continuation; /* the next block of a transfer: see struct message */
+    uint64_t client;        /* of whom: the clients of a node are served in turns */
+    bool is_continuation;   /* the next block of a transfer: see struct message */
+    bool is_peer_of_client; /* the client chose the peer, not the configuration */
 };
 
 enum request_refusal {
     REQUEST_STARTED = 0,
     REQUEST_QUEUE_FULL = -1, /* 503: settings->queue_per_node */
     REQUEST_TOO_LONG = -2,   /* the message does not fit into a datagram: 413 or 414 */
-    REQUEST_NO_MEMORY = -3,  /* 503; also when there are `maximum_endpoints` */
+    REQUEST_NO_MEMORY = -3,  /* 503 */
+    /* 503: every endpoint is remembered for EXCHANGE_LIFETIME, and there are `maximum_endpoints`; a
+     * quarter of them is kept for peers that the configuration chooses. */
+    REQUEST_TOO_MANY_PEERS = -4,
 };
 
 struct request_layer_options {

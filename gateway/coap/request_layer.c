@@ -59,6 +59,7 @@ struct request_layer {
     struct timers *timers;
     struct random_source token_random;
     struct message_layer *messages;
+    size_t maximum_endpoints;
     void (*hint)(void *handle, const struct endpoint_address *peer, int error);
     void *hint_handle;
     struct request *requests; /* by key */
@@ -352,6 +353,7 @@ struct request_layer *request_layer_new(const struct request_layer_options *opti
     };
     layer->timers = options->message.timers;
     layer->token_random = options->token_random;
+    layer->maximum_endpoints = options->message.maximum_endpoints;
     layer->first_free = SLOT_NONE;
     struct message_layer_options message = options->message;
     message.maximum_outstanding = options->maximum_requests;
@@ -436,6 +438,15 @@ static struct request *make_request(struct request_layer *layer, const struct re
     return request;
 }
 
+/* Whether there is room for one endpoint more. Clients that ask ever new peers cannot shut out
+ * those of the configuration. */
+static bool has_room(const struct request_layer *layer, const struct request_spec *spec)
+{
+    size_t reserve = spec->is_peer_of_client ? layer->maximum_endpoints / 4 : 0;
+
+    return message_layer_endpoint_count(layer->messages) < layer->maximum_endpoints - reserve;
+}
+
 enum request_refusal request_start(struct request_layer *layer, const struct request_spec *spec,
                                    uint64_t *id)
 {
@@ -443,6 +454,8 @@ enum request_refusal request_start(struct request_layer *layer, const struct req
     struct request_key key;
 
     *id = 0;
+    if (!has_room(layer, spec) && message_layer_find_endpoint(layer->messages, &spec->peer) == NULL)
+        return REQUEST_TOO_MANY_PEERS;
     struct endpoint *endpoint = message_layer_endpoint(layer->messages, &spec->peer);
     if (endpoint == NULL)
         return REQUEST_NO_MEMORY;

@@ -15,6 +15,8 @@
 #include "policy.h"
 #include "timers.h"
 
+enum { TOO_MANY_NODES_RETRY_S = 60 };
+
 /* Retransmissions since the node was told last. */
 static unsigned take_retransmissions(struct exchange *exchange, const struct request_report *report)
 {
@@ -168,6 +170,16 @@ static void request_overdue(void *handle, const struct request_report *report)
     }
 }
 
+/* Message IDs are not used again within EXCHANGE_LIFETIME, so each node is remembered for as long
+ * (RFC 7252 4.4). */
+static enum step_result fail_too_many_nodes(struct exchange *exchange)
+{
+    (void)exchange_fail(exchange, PROBLEM_OVERLOADED, 503,
+                        "too many different nodes were asked within the last minutes");
+    (void)http_reply_add(&exchange->reply, "Retry-After", "%u", TOO_MANY_NODES_RETRY_S);
+    return STEP_ANSWERED;
+}
+
 /* SEC-05: nothing is ever sent in the clear to a target that was asked for by coaps. */
 static enum step_result fail_insecure(struct exchange *exchange)
 {
@@ -189,6 +201,7 @@ enum step_result exchange_forward(struct exchange *exchange)
         .events = &events,
         .handle = exchange,
         .client = exchange->client_key,
+        .is_peer_of_client = exchange->match.kind == MAPPING_HC,
     };
 
     if (exchange->peer.is_secure || exchange->match.authority.scheme == URI_SCHEME_COAPS)
@@ -210,6 +223,9 @@ enum step_result exchange_forward(struct exchange *exchange)
             return exchange_fail_body_too_large(exchange);
         return exchange_fail(exchange, PROBLEM_TARGET_TOO_LONG, 414,
                              "path and query do not fit into a CoAP message");
+    case REQUEST_TOO_MANY_PEERS:
+        exchange->request_id = 0;
+        return fail_too_many_nodes(exchange);
     case REQUEST_NO_MEMORY:
         break;
     }

@@ -49,6 +49,7 @@ enum request_refusal request_start(struct request_layer *layer, const struct req
     request->settings = spec->settings;
     request->events = spec->events;
     request->handle = spec->handle;
+    request->is_peer_of_client = spec->is_peer_of_client;
     request->is_under_way = true;
     *id = ++fixture.request_count;
     return REQUEST_STARTED;

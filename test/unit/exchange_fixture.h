@@ -28,6 +28,7 @@ struct fixture_request {
     const struct settings *settings;
     const struct request_events *events;
     void *handle;
+    bool is_peer_of_client;
     bool is_under_way;
 };
 

@@ -94,7 +94,8 @@ void request_teardown(void)
     timers_free(w.timers);
 }
 
-enum request_refusal start(unsigned n, const struct endpoint_address *to)
+static enum request_refusal start_with(unsigned n, const struct endpoint_address *to,
+                                       bool is_peer_of_client)
 {
     struct rest_request get;
     uint64_t events = 0;
@@ -107,7 +108,8 @@ enum request_refusal start(unsigned n, const struct endpoint_address *to)
                                 .settings = &w.settings,
                                 .events = &recorder,
                                 .handle = &w.calls[n],
-                                .client = w.client};
+                                .client = w.client,
+                                .is_peer_of_client = is_peer_of_client};
     for (unsigned i = 0; i < CALLS; i++)
         events += w.calls[i].responses + w.calls[i].failures + w.calls[i].overdues;
     w.is_starting = true;
@@ -119,6 +121,16 @@ enum request_refusal start(unsigned n, const struct endpoint_address *to)
         events -= w.calls[i].responses + w.calls[i].failures + w.calls[i].overdues;
     ck_assert_uint_eq(events, 0);
     return refusal;
+}
+
+enum request_refusal start(unsigned n, const struct endpoint_address *to)
+{
+    return start_with(n, to, false);
+}
+
+enum request_refusal start_for_client(const struct endpoint_address *to)
+{
+    return start_with(0, to, true);
 }
 
 struct pdu sent(size_t n)

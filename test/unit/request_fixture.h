@@ -47,6 +47,8 @@ void request_setup(void);
 void request_teardown(void);
 /* Starts a GET of /t for calls[n]. */
 enum request_refusal start(unsigned n, const struct endpoint_address *to);
+/* As start(0, to), but the client chose the peer. */
+enum request_refusal start_for_client(const struct endpoint_address *to);
 /* The request that was sent as the n-th datagram. */
 struct pdu sent(size_t n);
 /* A response to `request`. For a piggybacked one give PDU_ACK and the request's MID. */

@@ -493,6 +493,24 @@ START_TEST(a_full_queue_tells_when_to_come_back)
     fixture.refusal = REQUEST_TOO_LONG;
     ck_assert_int_eq(fixture_get("/nodes/kitchen/x"), EXCHANGE_ANSWERED);
     fixture_reply(414);
+    fixture.refusal = REQUEST_TOO_MANY_PEERS;
+    ck_assert_int_eq(fixture_get("/nodes/kitchen/x"), EXCHANGE_ANSWERED);
+    fixture_reply(503);
+    fixture_assert_field("Retry-After", "60");
+}
+END_TEST
+
+START_TEST(only_targets_in_the_uri_are_peers_of_clients)
+{
+    ck_assert_int_eq(fixture_get("/hc/coap://192.0.2.1:7000/x"), EXCHANGE_PARKED);
+    ck_assert(fixture_last()->is_peer_of_client);
+    fixture_answer(REST_CODE(2, 5), 0, "x");
+    ck_assert_int_eq(fixture_get("/nodes/kitchen/x"), EXCHANGE_PARKED);
+    ck_assert(!fixture_last()->is_peer_of_client);
+    fixture_answer(REST_CODE(2, 5), 0, "x");
+    ck_assert_int_eq(fixture_get("/light"), EXCHANGE_PARKED);
+    ck_assert(!fixture_last()->is_peer_of_client);
+    fixture_answer(REST_CODE(2, 5), 0, "x");
 }
 END_TEST
 
@@ -616,6 +634,7 @@ int main(void)
     tcase_add_test(tests, an_upstream_proxy_gets_the_whole_uri);
     tcase_add_test(tests, an_upstream_proxy_is_one_host);
     tcase_add_test(tests, a_full_queue_tells_when_to_come_back);
+    tcase_add_test(tests, only_targets_in_the_uri_are_peers_of_clients);
     tcase_add_test(tests, the_coap_half_runs_on_when_the_client_has_gone);
     tcase_add_test(tests, an_id_that_has_gone_is_harmless);
     tcase_add_test(tests, a_reload_does_not_change_a_request_under_way);

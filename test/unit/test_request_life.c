@@ -365,6 +365,24 @@ START_TEST(a_request_that_was_displaced_fails_once_and_was_never_sent)
 }
 END_TEST
 
+START_TEST(peers_of_clients_leave_room_for_those_of_the_configuration)
+{
+    struct endpoint_address peer;
+    for (uint16_t i = 0; i < 75; i++) {
+        peer = fake_address((uint16_t)(1000 + i));
+        ck_assert_int_eq(start_for_client(&peer), REQUEST_STARTED);
+    }
+    ck_assert_int_eq(start_for_client(&peer), REQUEST_STARTED); /* it is known */
+    ck_assert_int_eq(start_for_client(&w.node), REQUEST_TOO_MANY_PEERS);
+    for (uint16_t i = 0; i < 25; i++) {
+        peer = fake_address((uint16_t)(2000 + i));
+        ck_assert_int_eq(start(0, &peer), REQUEST_STARTED);
+    }
+    ck_assert_int_eq(start(0, &w.node), REQUEST_TOO_MANY_PEERS);
+    ck_assert_int_eq(start(0, &peer), REQUEST_STARTED);
+}
+END_TEST
+
 START_TEST(a_full_queue_refuses_and_tells_when_to_come_back)
 {
     w.settings.queue_per_node = 4;
@@ -535,6 +553,7 @@ int main(void)
     tcase_add_test(tests, freeing_the_layer_drops_requests_without_events);
     tcase_add_test(tests, requests_above_the_maximum_wait_and_those_above_the_queue_are_refused);
     tcase_add_test(tests, a_request_that_was_displaced_fails_once_and_was_never_sent);
+    tcase_add_test(tests, peers_of_clients_leave_room_for_those_of_the_configuration);
     tcase_add_test(tests, a_full_queue_refuses_and_tells_when_to_come_back);
     tcase_add_test(tests, a_message_that_does_not_fit_is_refused);
     tcase_add_test(tests, requests_by_the_ten_thousand_are_matched_each_to_its_own);
