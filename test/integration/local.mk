@@ -6,6 +6,7 @@ SCENARIOS = test/integration/clock.scn \
 	test/integration/discovery.scn \
 	test/integration/error.scn \
 	test/integration/http.scn \
+	test/integration/leap.scn \
 	test/integration/media.scn \
 	test/integration/message.scn \
 	test/integration/method.scn \

@@ -2,7 +2,9 @@
 /*
  * preload_clock: a wall clock that can be stepped, put before the C library's by LD_PRELOAD. While
  * the file that WALL_CLOCK names exists, CLOCK_REALTIME says the number of seconds that stands in
- * it, counted on from when the file was written. Other clocks are left alone.
+ * it, counted on from when the file was written. While the file that TIME_LEAP names exists,
+ * CLOCK_MONOTONIC is that number of seconds ahead: deadlines of minutes pass at once, for a program
+ * that looks at the clock again because something else woke it. Other clocks are left alone.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -23,12 +25,12 @@ static int real_clock(clockid_t clock, struct timespec *now)
     return next(clock, now);
 }
 
-/* Reads the file: what it says, and when it was written. */
-static int read_step(struct timespec *written, long long *seconds)
+/* Reads the file that `variable` names: what it says, and when it was written. */
+static int read_step(const char *variable, struct timespec *written, long long *seconds)
 {
     char text[32];
     struct stat state;
-    const char *path = getenv("WALL_CLOCK");
+    const char *path = getenv(variable);
     int saved = errno;
     int fd = path == NULL ? -1 : open(path, O_RDONLY | O_CLOEXEC);
     ssize_t count = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
@@ -49,9 +51,14 @@ int clock_gettime(clockid_t clock, struct timespec *now)
     struct timespec written;
     long long seconds = 0;
     int result = real_clock(clock, now);
-    if (result != 0 || (clock != CLOCK_REALTIME && clock != CLOCK_REALTIME_COARSE) ||
-        !read_step(&written, &seconds))
+    if (result != 0)
         return result;
+    if ((clock == CLOCK_MONOTONIC || clock == CLOCK_MONOTONIC_COARSE) &&
+        read_step("TIME_LEAP", &written, &seconds))
+        now->tv_sec += (time_t)seconds;
+    if ((clock != CLOCK_REALTIME && clock != CLOCK_REALTIME_COARSE) ||
+        !read_step("WALL_CLOCK", &written, &seconds))
+        return 0;
     now->tv_sec = (time_t)(seconds + (now->tv_sec - written.tv_sec));
     return 0;
 }
