@@ -95,10 +95,11 @@ static json_t *print_coap(const struct config *config)
     const struct policy *policy = config->policy;
     const struct settings *settings = &policy->defaults.settings;
     json_t *coap =
-        json_pack("{s:o, s:o, s:i, s:i, s:b, s:o, s:o, s:s, s:i, s:o, s:o, s:i}", "ack_timeout",
-                  seconds(settings->ack_timeout_ms), "ack_random_factor",
+        json_pack("{s:o, s:o, s:i, s:i, s:o, s:b, s:o, s:o, s:s, s:i, s:o, s:o, s:i}",
+                  "ack_timeout", seconds(settings->ack_timeout_ms), "ack_random_factor",
                   json_real(settings->ack_random_percent / 100.0), "max_retransmit",
-                  (int)settings->max_retransmit, "nstart", (int)settings->nstart, "unsafe_timing",
+                  (int)settings->max_retransmit, "nstart", (int)settings->nstart, "probing_rate",
+                  json_real(settings->probing_rate_milli / 1000.0), "unsafe_timing",
                   (int)settings->has_unsafe_timing, "deadline", seconds(settings->deadline_ms),
                   "acked_deadline", seconds(settings->acked_deadline_ms), "type",
                   settings->is_non_confirmable ? "non" : "con", "queue_per_node",

@@ -5,8 +5,8 @@
 /*
  * message_layer: RFC 7252 4 over an unreliable channel: message IDs with EXCHANGE_LIFETIME,
  * retransmission of confirmable messages with back-off, ACK and RST, detection of duplicates with
- * the stored reply, NSTART with a fair queue for each endpoint. It knows nothing of tokens but to
- * vet ICMP errors: it asks the layer above whether a response is welcome.
+ * the stored reply, NSTART with a fair queue for each endpoint, PROBING_RATE. It knows nothing of
+ * tokens but to vet ICMP errors: it asks the layer above whether a response is welcome.
  *
  * Endpoints live here: made at first use, kept for EXCHANGE_LIFETIME after the last message so that
  * no MID is used twice, then dropped.
@@ -55,7 +55,9 @@ struct message {
     const struct settings *settings; /* borrowed until idle */
     /* private */
     struct message_layer *layer;
-    uint64_t timeout_us; /* the first one */
+    uint64_t timeout_us;   /* the first one */
+    unsigned heard_before; /* the endpoint's counters at the first transmission */
+    unsigned answered_before;
     bool holds_slot;
     bool is_refused; /* by our own system: told when the timer fires */
     struct timer timer;
@@ -67,6 +69,7 @@ enum message_end {
     MESSAGE_END_SPENT,       /* every transmission was made and the last timeout passed */
     MESSAGE_END_UNREACHABLE, /* vetted ICMP error, or our own system refuses the destination */
     MESSAGE_END_DISPLACED,   /* never sent: the queue was full and others have fewer waiting */
+    MESSAGE_END_GIVEN_UP,    /* never sent: message_layer_give_up */
 };
 
 enum message_verdict {
@@ -89,6 +92,8 @@ struct message_events {
     /* An ICMP error that names none of our datagrams on their way to that endpoint: only a hint
      * (may be NULL). */
     void (*hint)(void *handle, struct endpoint *endpoint, int error);
+    /* A datagram, whatever is in it, before anything else is told of it (may be NULL). */
+    void (*heard)(void *handle, const struct endpoint_address *from);
     void *handle;
 };
 
@@ -100,6 +105,7 @@ struct message_counters {
     uint64_t format_errors;
     uint64_t resets_sent;
     uint64_t resets_received;
+    uint64_t pings;
     uint64_t unexpected_responses;
 };
 
@@ -156,6 +162,16 @@ enum message_refusal message_send(struct message_layer *layer, struct message *m
 /* Ends a message in any state without an event: its slot is free, the next in the queue goes out.
  * Fine on an idle one. */
 void message_end(struct message_layer *layer, struct message *message);
+/* The same for one whose response is not expected any more. When its endpoint has answered nothing
+ * since the message was first sent, it is *silent* until it does: what goes there is limited to
+ * PROBING_RATE (settings->probing_rate_milli). Spent messages have this effect, too. */
+void message_give_up(struct message_layer *layer, struct message *message);
+/* Whether a datagram came from the endpoint since the message was first sent. */
+bool message_was_heard(const struct message *message);
+/* Messages that wait for that endpoint end with GIVEN_UP: it is no use to send them. */
+void message_layer_give_up(struct message_layer *layer, const struct endpoint_address *address);
+/* Sends an empty CON (RFC 7252 4.3), once: what lives there answers by RST, which `heard` tells. */
+void message_layer_ping(struct message_layer *layer, const struct endpoint_address *address);
 /* No response to this NON is expected any more: its slot is free for the next (RFC 7252 4.7), while
  * an RST or an ICMP error still ends it. */
 void message_release(struct message_layer *layer, struct message *message);

@@ -30,6 +30,7 @@ enum request_failure {
     REQUEST_RESET,        /* 502: RST */
     REQUEST_UNREACHABLE,  /* 502: vetted ICMP error or no route */
     REQUEST_BAD_RESPONSE, /* 502: unknown critical or unsafe option */
+    REQUEST_GIVEN_UP,     /* 504: never sent, request_layer_give_up */
     REQUEST_DISPLACED,    /* 503: never sent, its place in the node's queue went to a client that
                              has fewer waiting */
 };
@@ -38,6 +39,9 @@ enum request_failure {
 struct request_report {
     unsigned transmissions;
     bool was_acknowledged;  /* an empty ACK came */
+    bool was_heard;         /* any datagram came from the node since the first transmission */
+    bool is_spent;          /* REQUEST_TIMED_OUT: as long as there could have been a transmission or
+                               an answer to the last one (MAX_TRANSMIT_WAIT), none came */
     uint64_t elapsed_us;    /* since request_start */
     uint64_t round_trip_us; /* from the first transmission; 0 unless a response came after just one
                                transmission (else nobody knows which it answers) */
@@ -101,12 +105,22 @@ void request_layer_free(struct request_layer *layer);
 struct message_layer *request_layer_messages(struct request_layer *layer);
 /* Changed by a reload. */
 void request_layer_set_maximum(struct request_layer *layer, size_t maximum_requests);
-/* Who is told of an ICMP error that names no outstanding request (see message_events.hint): the
- * peer may be in trouble, or somebody off the path says so. NULL: nobody, as at birth. */
-void request_layer_set_hint(struct request_layer *layer,
-                            void (*hint)(void *handle, const struct endpoint_address *peer,
-                                         int error),
-                            void *handle);
+/* News of peers that belongs to no request; any of it may be NULL. */
+struct request_peer_events {
+    /* An ICMP error that names no outstanding request (see message_events.hint): the peer may be in
+     * trouble, or somebody off the path says so. */
+    void (*hint)(void *handle, const struct endpoint_address *peer, int error);
+    /* A datagram came, whatever is in it; told before anything else that follows from it. */
+    void (*heard)(void *handle, const struct endpoint_address *peer);
+    void *handle;
+};
+/* NULL: nobody is told, as at birth. */
+void request_layer_set_peer_events(struct request_layer *layer,
+                                   const struct request_peer_events *events);
+/* Requests that wait in the queue of that peer fail with GIVEN_UP, from inside this call. */
+void request_layer_give_up(struct request_layer *layer, const struct endpoint_address *peer);
+/* Asks the peer for a sign of life, with one datagram: `heard` follows if there is one. */
+void request_layer_ping(struct request_layer *layer, const struct endpoint_address *peer);
 
 /* Starts a request; events come later, never from inside this call. `*id` is never 0. */
 enum request_refusal request_start(struct request_layer *layer, const struct request_spec *spec,

@@ -18,12 +18,13 @@ struct settings {
     uint32_t ack_timeout_ms;     /* RFC 7252 4.8; below 2000 only with unsafe_timing */
     uint32_t ack_random_percent; /* ACK_RANDOM_FACTOR times 100, at least 100 */
     uint32_t max_retransmit;
-    uint32_t nstart;            /* above 1 only with unsafe_timing */
-    uint32_t deadline_ms;       /* from the request until an ACK or a response, queue included */
-    uint32_t acked_deadline_ms; /* from an empty ACK until the response */
-    uint32_t queue_per_node;    /* requests waiting for an NSTART slot */
-    uint8_t hop_limit;          /* RFC 8768: 1 .. 255 */
-    bool is_non_confirmable;    /* "type": "non" */
+    uint32_t nstart;             /* above 1 only with unsafe_timing */
+    uint32_t probing_rate_milli; /* PROBING_RATE, bytes in 1000 s, never 0 */
+    uint32_t deadline_ms;        /* from the request until an ACK or a response, queue included */
+    uint32_t acked_deadline_ms;  /* from an empty ACK until the response */
+    uint32_t queue_per_node;     /* requests waiting for an NSTART slot */
+    uint8_t hop_limit;           /* RFC 8768: 1 .. 255 */
+    bool is_non_confirmable;     /* "type": "non" */
     bool has_unsafe_timing;
 };
 

@@ -19,6 +19,7 @@ void settings_init(struct settings *settings)
         .ack_random_percent = 150,
         .max_retransmit = 4,
         .nstart = 1,
+        .probing_rate_milli = 1000,
         .deadline_ms = 45 * 1000,
         .acked_deadline_ms = 120 * 1000,
         .queue_per_node = 64,
@@ -66,6 +67,15 @@ static void read_timing(struct settings *settings, struct document *document,
     }
 }
 
+static void read_probing_rate(struct settings *settings, struct document *document,
+                              const struct document_place *place)
+{
+    double rate;
+    if (document_read_real(document, place, "probing_rate", 0.01, 1000000, &rate)) {
+        settings->probing_rate_milli = (uint32_t)(rate * 1000 + 0.5);
+    }
+}
+
 static void read_type(struct settings *settings, struct document *document,
                       const struct document_place *place)
 {
@@ -97,9 +107,8 @@ static void refuse_global(struct document *document, const struct document_place
 void settings_read(struct settings *settings, struct document *document,
                    const struct document_place *place, enum settings_scope scope)
 {
-    static const char *const unbuilt[] = {"probing_rate", "transfer_deadline",
-                                          "block_size",   "blockwise_threshold",
-                                          "block_token",  "no_response"};
+    static const char *const unbuilt[] = {"transfer_deadline", "block_size", "blockwise_threshold",
+                                          "block_token", "no_response"};
     if (!document_expect_object(document, place)) {
         return;
     }
@@ -107,6 +116,7 @@ void settings_read(struct settings *settings, struct document *document,
     document_read_seconds(document, place, "deadline", 0.1, 86400, &settings->deadline_ms);
     document_read_seconds(document, place, "acked_deadline", 0.1, 86400,
                           &settings->acked_deadline_ms);
+    read_probing_rate(settings, document, place);
     read_type(settings, document, place);
     read_u32(document, place, "queue_per_node", 1, 100000, &settings->queue_per_node);
     uint64_t hop_limit;

@@ -10,7 +10,10 @@
  * asks whose turn it is until it is nobody's.
  */
 
-enum { AVERAGE_WEIGHT = 8 };
+enum {
+    AVERAGE_WEIGHT = 8,
+    CREDIT_MAX = REST_REQUEST_SIZE, /* bytes: a long pause saves one datagram */
+};
 
 void congestion_init(struct congestion *congestion, struct timers *timers, size_t maximum)
 {
@@ -78,6 +81,37 @@ struct endpoint *congestion_turn(struct congestion *congestion)
     return endpoint;
 }
 
+/* What `length` bytes take at PROBING_RATE. */
+static uint64_t probing_time_us(const struct settings *settings, size_t length)
+{
+    return (uint64_t)length * 1000000000 / settings->probing_rate_milli;
+}
+
+/* The credit pays for a message before it leaves. It grows from the transmission that was not
+ * answered, so that a single request that failed delays nobody. */
+static uint64_t credit_since_us(const struct congestion *congestion, const struct message *message)
+{
+    uint64_t now_us = timers_now_us(congestion->timers);
+    uint64_t most_us = probing_time_us(message->settings, CREDIT_MAX);
+    uint64_t earliest_us = now_us > most_us ? now_us - most_us : 0;
+    uint64_t credit_us = message->endpoint->credit_us;
+
+    return credit_us > earliest_us ? credit_us : earliest_us;
+}
+
+uint64_t congestion_probing_delay_us(const struct congestion *congestion,
+                                     const struct message *message)
+{
+    uint64_t now_us = timers_now_us(congestion->timers);
+    uint64_t ready_us;
+
+    if (!message->endpoint->is_silent)
+        return 0;
+    ready_us =
+        credit_since_us(congestion, message) + probing_time_us(message->settings, message->length);
+    return ready_us > now_us ? ready_us - now_us : 0;
+}
+
 void congestion_start(struct congestion *congestion, struct message *message)
 {
     struct endpoint *endpoint = message->endpoint;
@@ -88,6 +122,12 @@ void congestion_start(struct congestion *congestion, struct message *message)
     } else {
         fair_queue_pass(&endpoint->queue, message->client);
     }
+    if (endpoint->is_silent)
+        endpoint->credit_us = credit_since_us(congestion, message) +
+                              probing_time_us(message->settings, message->length);
+    endpoint->started_us = timers_now_us(congestion->timers);
+    message->heard_before = endpoint->heard;
+    message->answered_before = endpoint->answered;
     endpoint->slots_used++;
     endpoint->nstart = message->settings->nstart;
     message->holds_slot = true;
@@ -111,6 +151,29 @@ void congestion_end(struct congestion *congestion, struct message *message)
     congestion->outstanding--;
     average(&congestion->response_time_us,
             timers_now_us(congestion->timers) - message->first_sent_us);
+}
+
+void congestion_give_up(const struct message *message)
+{
+    struct endpoint *endpoint = message->endpoint;
+
+    if (message->transmissions == 0 || endpoint->answered != message->answered_before ||
+        endpoint->is_silent)
+        return;
+    endpoint->is_silent = true;
+    endpoint->credit_us = endpoint->started_us;
+}
+
+bool congestion_heard(struct endpoint *endpoint, bool is_answer)
+{
+    bool was_silent = endpoint->is_silent;
+
+    endpoint->heard++;
+    if (!is_answer)
+        return false;
+    endpoint->answered++;
+    endpoint->is_silent = false;
+    return was_silent;
 }
 
 /* A slot that is held longer than usual says more than the average. */

@@ -4,9 +4,10 @@
 
 /*
  * congestion: when a message may leave. At most NSTART unacknowledged to an endpoint (RFC 7252
- * 4.7), at most so many requests outstanding in all (RFC 8075 8.1). Who has to wait stands in the
- * fair queue of its endpoint, and endpoints that have only the others to wait for stand in one line
- * and send one message each when something ends.
+ * 4.7), at most so many requests outstanding in all (RFC 8075 8.1), and to an endpoint that does
+ * not answer at most PROBING_RATE bytes a second on average (RFC 7252 4.7). Who has to wait stands
+ * in the fair queue of its endpoint, and endpoints that have only the others to wait for stand in
+ * one line and send one message each when something ends.
  */
 
 #include <stdbool.h>
@@ -42,12 +43,20 @@ void congestion_line_up(struct congestion *congestion, struct endpoint *endpoint
 struct endpoint *congestion_turn(struct congestion *congestion);
 /* The message of the endpoint whose turn it is, still in the queue; NULL when it has no slot. */
 struct message *congestion_next(const struct endpoint *endpoint);
+/* How long the message has to wait until PROBING_RATE lets it go; 0: not at all. */
+uint64_t congestion_probing_delay_us(const struct congestion *congestion,
+                                     const struct message *message);
 /* The message leaves (the queue, if it was in it): it takes a slot and is outstanding. */
 void congestion_start(struct congestion *congestion, struct message *message);
 /* Gives the slot of a message back, if it holds one. */
 void congestion_free_slot(struct congestion *congestion, struct message *message);
 /* A message that was started is not expected to be answered any more. */
 void congestion_end(struct congestion *congestion, struct message *message);
+/* Nothing is expected of the message any more: its endpoint is silent unless it has answered
+ * anything since the first transmission. */
+void congestion_give_up(const struct message *message);
+/* A datagram came from the endpoint, an empty ACK or more. True when it was silent until now. */
+bool congestion_heard(struct endpoint *endpoint, bool is_answer);
 /* How long a message to the endpoint that came now would wait, judged by the recent ones. */
 uint64_t congestion_wait_us(const struct congestion *congestion, const struct endpoint *endpoint);
 

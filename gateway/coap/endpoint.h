@@ -35,13 +35,18 @@ struct endpoint {
     unsigned slots_used;
     unsigned nstart;       /* of the latest message */
     uint64_t slot_time_us; /* moving average of how long a message holds a slot */
+    unsigned heard;        /* datagrams that came from it */
+    unsigned answered;     /* those that were more than an empty ACK */
+    bool is_silent;        /* a request was given up and no answer of any kind has come since */
+    uint64_t started_us;   /* the latest first transmission */
+    uint64_t credit_us;    /* PROBING_RATE: since when the right to send has grown while silent */
     bool is_in_line;
     TAILQ_ENTRY(endpoint) line; /* see congestion.h */
     struct mid_allocator mids;
     struct duplicate_filter duplicates;
     uint64_t expires_us;
     struct timer expiry;
-    struct timer pause; /* armed while every MID is in use and a message waits */
+    struct timer pause; /* armed while a message waits for a MID or for PROBING_RATE */
     UT_hash_handle hh;
 };
 

@@ -104,14 +104,20 @@ static void start_message(struct message_layer *layer, struct message *message, 
     transmit(message);
 }
 
-/* Starts the message, in the queue or not, unless every MID is in use: then the endpoint pauses. */
+/* Starts the message, in the queue or not. When PROBING_RATE does not let it go yet, or every MID
+ * is in use, the endpoint pauses. */
 static bool start(struct message_layer *layer, struct message *message)
 {
     struct endpoint *endpoint = message->endpoint;
     uint64_t now_us = timers_now_us(layer->timers);
     char text[ENDPOINT_ADDRESS_TEXT_SIZE];
     uint16_t mid;
+    uint64_t delay_us = congestion_probing_delay_us(&layer->congestion, message);
 
+    if (delay_us > 0) {
+        timers_arm(layer->timers, &endpoint->pause, delay_us);
+        return false;
+    }
     if (mid_allocator_take(&endpoint->mids, now_us, message_exchange_lifetime_us(message->settings),
                            &mid)) {
         start_message(layer, message, mid);
@@ -174,9 +180,14 @@ static void detach(struct message *message)
 void message_layer_finish(struct message *message, enum message_end end)
 {
     struct message_layer *layer = message->layer;
+    struct endpoint *endpoint = message->endpoint;
 
-    message_end(layer, message);
+    detach(message);
+    if (end == MESSAGE_END_SPENT)
+        congestion_give_up(message);
     layer->events.ended(layer->events.handle, message, end);
+    /* Behind the event: who gives up the endpoint in it wants nothing more to be sent. */
+    message_layer_pump(layer, endpoint);
 }
 
 /* The end of a timeout, RFC 7252 4.2: "an endpoint may be late for a specific retransmission", but
@@ -260,12 +271,55 @@ void message_end(struct message_layer *layer, struct message *message)
     message_layer_pump(layer, message->endpoint);
 }
 
+void message_give_up(struct message_layer *layer, struct message *message)
+{
+    if (message->state == MESSAGE_IDLE)
+        return;
+    detach(message);
+    congestion_give_up(message);
+    message_layer_pump(layer, message->endpoint);
+}
+
+bool message_was_heard(const struct message *message)
+{
+    return message->transmissions > 0 && message->endpoint->heard != message->heard_before;
+}
+
 void message_release(struct message_layer *layer, struct message *message)
 {
     if (message->state != MESSAGE_NON_SENT)
         return;
     congestion_free_slot(&layer->congestion, message);
+    congestion_give_up(message);
     message_layer_pump(layer, message->endpoint);
+}
+
+void message_layer_give_up(struct message_layer *layer, const struct endpoint_address *address)
+{
+    struct endpoint *endpoint = endpoint_table_find(&layer->endpoints, address);
+
+    /* Those that the events add are not among them. */
+    for (size_t left = endpoint == NULL ? 0 : endpoint->queue.length; left > 0; left--) {
+        struct message *message = fair_queue_next(&endpoint->queue);
+        if (message == NULL)
+            break;
+        congestion_dequeue(&layer->congestion, message);
+        layer->events.ended(layer->events.handle, message, MESSAGE_END_GIVEN_UP);
+    }
+}
+
+void message_layer_ping(struct message_layer *layer, const struct endpoint_address *address)
+{
+    struct endpoint *endpoint = message_layer_endpoint(layer, address);
+    uint64_t lifetime_us = message_exchange_lifetime_us(NULL);
+    uint16_t mid;
+
+    if (endpoint == NULL ||
+        !mid_allocator_take(&endpoint->mids, timers_now_us(layer->timers), lifetime_us, &mid))
+        return;
+    endpoint_keep(endpoint, lifetime_us);
+    layer->counters.pings++;
+    message_layer_send_empty(layer, address, PDU_CON, mid);
 }
 
 /* --- the layer --- */

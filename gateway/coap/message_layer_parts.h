@@ -28,6 +28,9 @@ struct message_layer {
 
 /* Starts what may leave now that something of the endpoint has changed. */
 void message_layer_pump(struct message_layer *layer, struct endpoint *endpoint);
+/* Sends an ACK, an RST or a ping. */
+void message_layer_send_empty(struct message_layer *layer, const struct endpoint_address *to,
+                              enum pdu_type type, uint16_t mid);
 /* Ends the message and tells the layer above, which may free it. */
 void message_layer_finish(struct message *message, enum message_end end);
 

@@ -16,8 +16,8 @@ enum {
     NON_RESETS_PER_S = 50,
 };
 
-static void send_empty(struct message_layer *layer, const struct endpoint_address *to,
-                       enum pdu_type type, uint16_t mid)
+void message_layer_send_empty(struct message_layer *layer, const struct endpoint_address *to,
+                              enum pdu_type type, uint16_t mid)
 {
     uint8_t datagram[PDU_HEADER_SIZE];
 
@@ -40,6 +40,21 @@ static bool may_reset_non(struct message_layer *layer)
         return false;
     layer->resets_until_us += US_PER_S / NON_RESETS_PER_S;
     return true;
+}
+
+static bool is_empty_ack(const struct pdu *pdu)
+{
+    return pdu->type == PDU_ACK && REST_CODE_CLASS(pdu->message.code) == 0;
+}
+
+/* Something came from the endpoint. What waited because it was silent waits no more; an empty ACK
+ * is not the answer for which that was. */
+static void take_note(struct message_layer *layer, struct endpoint *endpoint, bool is_empty)
+{
+    if (!congestion_heard(endpoint, !is_empty))
+        return;
+    timers_disarm(layer->timers, &endpoint->pause);
+    message_layer_pump(layer, endpoint);
 }
 
 static void receive_empty_ack(struct message_layer *layer, struct endpoint *endpoint, uint16_t mid)
@@ -91,7 +106,7 @@ static bool answer_duplicate(struct message_layer *layer, struct endpoint *endpo
         return false;
     layer->counters.duplicates++;
     if (pdu->type == PDU_CON)
-        send_empty(layer, &endpoint->address, PDU_ACK, pdu->mid);
+        message_layer_send_empty(layer, &endpoint->address, PDU_ACK, pdu->mid);
     return true;
 }
 
@@ -113,22 +128,22 @@ static void receive_separate(struct message_layer *layer, const struct endpoint_
         return;
     enum message_verdict verdict = ask_above(layer, endpoint, pdu);
     if (pdu->type == PDU_CON && verdict != MESSAGE_IGNORE)
-        send_empty(layer, from, verdict == MESSAGE_ACCEPT ? PDU_ACK : PDU_RST, pdu->mid);
+        message_layer_send_empty(layer, from, verdict == MESSAGE_ACCEPT ? PDU_ACK : PDU_RST,
+                                 pdu->mid);
     else if (verdict == MESSAGE_REJECT && may_reset_non(layer))
-        send_empty(layer, from, PDU_RST, pdu->mid);
+        message_layer_send_empty(layer, from, PDU_RST, pdu->mid);
     if (verdict == MESSAGE_ACCEPT)
         remember(layer, endpoint, pdu);
 }
 
 static void receive_message(struct message_layer *layer, const struct endpoint_address *from,
-                            struct pdu *pdu)
+                            struct endpoint *endpoint, struct pdu *pdu)
 {
-    struct endpoint *endpoint = endpoint_table_find(&layer->endpoints, from);
     bool is_response = REST_CODE_CLASS(pdu->message.code) != 0;
 
     if (pdu->type == PDU_RST) {
         receive_reset(layer, endpoint, pdu->mid);
-    } else if (pdu->type == PDU_ACK && !is_response) {
+    } else if (is_empty_ack(pdu)) {
         receive_empty_ack(layer, endpoint, pdu->mid);
     } else if (pdu->type == PDU_ACK) {
         (void)ask_above(layer, endpoint, pdu);
@@ -138,7 +153,7 @@ static void receive_message(struct message_layer *layer, const struct endpoint_a
         /* A request, which we do not serve here, or a ping (RFC 7252 4.2, 4.3). */
         layer->counters.ignored_datagrams++;
         if (pdu->type == PDU_CON)
-            send_empty(layer, from, PDU_RST, pdu->mid);
+            message_layer_send_empty(layer, from, PDU_RST, pdu->mid);
     }
 }
 
@@ -146,10 +161,16 @@ static void channel_received(void *handle, const struct endpoint_address *from,
                              const uint8_t *datagram, size_t length)
 {
     struct message_layer *layer = handle;
+    struct endpoint *endpoint = endpoint_table_find(&layer->endpoints, from);
     struct pdu pdu;
+    enum pdu_outcome outcome = pdu_parse(&pdu, datagram, length);
     char text[ENDPOINT_ADDRESS_TEXT_SIZE];
 
-    switch (pdu_parse(&pdu, datagram, length)) {
+    if (layer->events.heard != NULL)
+        layer->events.heard(layer->events.handle, from);
+    if (endpoint != NULL)
+        take_note(layer, endpoint, outcome == PDU_FINE && is_empty_ack(&pdu));
+    switch (outcome) {
     case PDU_IGNORE:
         layer->counters.ignored_datagrams++;
         return;
@@ -160,10 +181,10 @@ static void channel_received(void *handle, const struct endpoint_address *from,
                               LOG_LEVEL_INFO, "endpoint %s: malformed message of %zu bytes",
                               endpoint_address_format(from, text), length);
         if (pdu.type == PDU_CON)
-            send_empty(layer, from, PDU_RST, pdu.mid);
+            message_layer_send_empty(layer, from, PDU_RST, pdu.mid);
         return;
     case PDU_FINE:
-        receive_message(layer, from, &pdu);
+        receive_message(layer, from, endpoint, &pdu);
         return;
     }
 }

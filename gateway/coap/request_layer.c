@@ -60,8 +60,7 @@ struct request_layer {
     struct random_source token_random;
     struct message_layer *messages;
     size_t maximum_endpoints;
-    void (*hint)(void *handle, const struct endpoint_address *peer, int error);
-    void *hint_handle;
+    struct request_peer_events peer_events;
     struct request *requests; /* by key */
     struct slot *slots;
     uint32_t slot_count;
@@ -178,18 +177,51 @@ static struct request_report make_report(const struct request *request)
     return (struct request_report){
         .transmissions = request->message.transmissions,
         .was_acknowledged = request->was_acknowledged,
+        .was_heard = message_was_heard(&request->message),
         .elapsed_us = timers_now_us(request->layer->timers) - request->started_us,
     };
 }
 
-static void fail(struct request *request, enum request_failure failure, uint16_t bad_option)
+static void end_failed(struct request *request, enum request_failure failure,
+                       const struct request_report *report)
+{
+    withdraw(request);
+    request->events->failed(request->handle, failure, report);
+    free(request);
+}
+
+/* Its deadline is over, and nothing is outstanding that could still bring an answer. */
+static void fail_late(struct request *request)
 {
     struct request_report report = make_report(request);
 
-    report.bad_option = bad_option;
-    withdraw(request);
-    request->events->failed(request->handle, failure, &report);
-    free(request);
+    message_give_up(request->layer->messages, &request->message);
+    end_failed(request, REQUEST_TIMED_OUT, &report);
+}
+
+static void fail(struct request *request, enum request_failure failure)
+{
+    struct request_report report = make_report(request);
+
+    end_failed(request, failure, &report);
+}
+
+/* No answer came in all the time in which one could. */
+static void fail_spent(struct request *request)
+{
+    struct request_report report = make_report(request);
+
+    report.is_spent = true;
+    message_give_up(request->layer->messages, &request->message);
+    end_failed(request, REQUEST_TIMED_OUT, &report);
+}
+
+static void fail_bad_option(struct request *request, uint16_t number)
+{
+    struct request_report report = make_report(request);
+
+    report.bad_option = number;
+    end_failed(request, REQUEST_BAD_RESPONSE, &report);
 }
 
 static void succeed(struct request *request, const struct rest_message *response)
@@ -223,8 +255,8 @@ static void non_deadline_passed(struct request *request)
     uint64_t end_us = message->first_sent_us + message_transmit_wait_us(message->settings);
     uint64_t now_us = timers_now_us(layer->timers);
 
-    if (request->is_overdue || now_us >= end_us) {
-        fail(request, REQUEST_TIMED_OUT, 0);
+    if (now_us >= end_us) {
+        fail_spent(request);
         return;
     }
     timers_arm(layer->timers, &request->deadline, end_us - now_us);
@@ -248,7 +280,7 @@ static void deadline_fired(void *handle)
     case MESSAGE_QUEUED:
     case MESSAGE_DISPLACED:
     case MESSAGE_ACKED:
-        fail(request, REQUEST_TIMED_OUT, 0);
+        fail_late(request);
         return;
     }
 }
@@ -277,16 +309,19 @@ static void message_ended(void *handle, struct message *message, enum message_en
     (void)handle;
     switch (end) {
     case MESSAGE_END_RESET:
-        fail(request, REQUEST_RESET, 0);
+        fail(request, REQUEST_RESET);
         return;
     case MESSAGE_END_SPENT:
-        fail(request, REQUEST_TIMED_OUT, 0);
+        fail_spent(request);
         return;
     case MESSAGE_END_UNREACHABLE:
-        fail(request, REQUEST_UNREACHABLE, 0);
+        fail(request, REQUEST_UNREACHABLE);
+        return;
+    case MESSAGE_END_GIVEN_UP:
+        fail(request, REQUEST_GIVEN_UP);
         return;
     case MESSAGE_END_DISPLACED:
-        fail(request, REQUEST_DISPLACED, 0);
+        fail(request, REQUEST_DISPLACED);
         return;
     }
 }
@@ -318,7 +353,7 @@ static enum message_verdict message_response(void *handle, struct endpoint *endp
 
     /* RFC 7252 5.4.1: a response with a bad option is rejected; but an ACK has been one. */
     if (rest_check_response(&pdu->message, &bad_option) != REST_VERDICT_FINE) {
-        fail(request, REQUEST_BAD_RESPONSE, bad_option);
+        fail_bad_option(request, bad_option);
         return pdu->type == PDU_ACK ? MESSAGE_ACCEPT : MESSAGE_REJECT;
     }
     if (request->events->is_awaited != NULL &&
@@ -330,10 +365,20 @@ static enum message_verdict message_response(void *handle, struct endpoint *endp
 
 static void message_hint(void *handle, struct endpoint *endpoint, int error)
 {
-    struct request_layer *layer = handle;
+    const struct request_layer *layer = handle;
+    const struct request_peer_events *events = &layer->peer_events;
 
-    if (layer->hint != NULL)
-        layer->hint(layer->hint_handle, endpoint_address_of(endpoint), error);
+    if (events->hint != NULL)
+        events->hint(events->handle, endpoint_address_of(endpoint), error);
+}
+
+static void message_heard(void *handle, const struct endpoint_address *from)
+{
+    const struct request_layer *layer = handle;
+    const struct request_peer_events *events = &layer->peer_events;
+
+    if (events->heard != NULL)
+        events->heard(events->handle, from);
 }
 
 /* --- the layer --- */
@@ -349,6 +394,7 @@ struct request_layer *request_layer_new(const struct request_layer_options *opti
         .ended = message_ended,
         .response = message_response,
         .hint = message_hint,
+        .heard = message_heard,
         .handle = layer,
     };
     layer->timers = options->message.timers;
@@ -392,13 +438,20 @@ void request_layer_set_maximum(struct request_layer *layer, size_t maximum_reque
     message_layer_set_maximum(layer->messages, maximum_requests);
 }
 
-void request_layer_set_hint(struct request_layer *layer,
-                            void (*hint)(void *handle, const struct endpoint_address *peer,
-                                         int error),
-                            void *handle)
+void request_layer_set_peer_events(struct request_layer *layer,
+                                   const struct request_peer_events *events)
 {
-    layer->hint = hint;
-    layer->hint_handle = handle;
+    layer->peer_events = events == NULL ? (struct request_peer_events){0} : *events;
+}
+
+void request_layer_give_up(struct request_layer *layer, const struct endpoint_address *peer)
+{
+    message_layer_give_up(layer->messages, peer);
+}
+
+void request_layer_ping(struct request_layer *layer, const struct endpoint_address *peer)
+{
+    message_layer_ping(layer->messages, peer);
 }
 
 size_t request_layer_outstanding(const struct request_layer *layer)

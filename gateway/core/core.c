@@ -47,7 +47,8 @@ struct core *core_new(const struct core_options *options)
         core_free(core);
         return NULL;
     }
-    request_layer_set_hint(options->requests, take_hint, core);
+    const struct request_peer_events events = {.hint = take_hint, .handle = core};
+    request_layer_set_peer_events(options->requests, &events);
     return core;
 }
 
@@ -55,7 +56,7 @@ void core_free(struct core *core)
 {
     if (core == NULL)
         return;
-    request_layer_set_hint(core->options.requests, NULL, NULL);
+    request_layer_set_peer_events(core->options.requests, NULL);
     /* The CoAP halves that still live end here, unanswered. */
     exchange_abandon_all(core);
     (void)core_reap(core);

@@ -93,6 +93,7 @@ static enum step_result fail_request(struct exchange *exchange, enum request_fai
     (void)exchange_node_phrase(exchange, node, sizeof node);
     switch (failure) {
     case REQUEST_TIMED_OUT:
+    case REQUEST_GIVEN_UP:
         return fail_timeout(exchange, report);
     case REQUEST_RESET:
         return exchange_fail(exchange, PROBLEM_RESET, 502,
@@ -141,7 +142,9 @@ static void request_failed(void *handle, enum request_failure failure,
         [REQUEST_RESET] = NODE_FAILURE_RESET,
         [REQUEST_UNREACHABLE] = NODE_FAILURE_UNREACHABLE,
         [REQUEST_BAD_RESPONSE] = NODE_FAILURE_BAD_RESPONSE,
-        [REQUEST_DISPLACED] = NODE_FAILURES, /* says nothing of the node */
+        /* These say nothing of the node. */
+        [REQUEST_GIVEN_UP] = NODE_FAILURES,
+        [REQUEST_DISPLACED] = NODE_FAILURES,
     };
     struct exchange *exchange = handle;
 

@@ -61,6 +61,7 @@ static void gather(struct core *core)
     metrics_set(core->metrics, METRIC_COAP_FORMAT_ERRORS, counters->format_errors);
     metrics_set(core->metrics, METRIC_COAP_RESETS_SENT, counters->resets_sent);
     metrics_set(core->metrics, METRIC_COAP_RESETS_RECEIVED, counters->resets_received);
+    metrics_set(core->metrics, METRIC_COAP_PINGS, counters->pings);
     metrics_set(core->metrics, METRIC_COAP_UNEXPECTED, counters->unexpected_responses);
 }
 

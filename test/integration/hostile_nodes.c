@@ -292,7 +292,8 @@ static void a_thousand_requests_that_are_only_acknowledged_all_end(void)
     struct http_client *clients[SILENT_CLIENTS];
     struct node node = {.next_mid = 0};
     struct arrival arrival;
-    start_gateway("{ \"acked_deadline\": 0.3, \"queue_per_node\": 200 }");
+    start_gateway(
+        "{ \"acked_deadline\": 0.3, \"queue_per_node\": 200, \"probing_rate\": 1000000 }");
     open_node(&node, 0);
     for (size_t i = 0; i < SILENT_CLIENTS; i++)
         clients[i] = make_client();

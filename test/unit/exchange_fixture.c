@@ -68,14 +68,11 @@ void request_layer_set_maximum(struct request_layer *layer, size_t maximum_reque
     (void)maximum_requests;
 }
 
-void request_layer_set_hint(struct request_layer *layer,
-                            void (*hint)(void *handle, const struct endpoint_address *peer,
-                                         int error),
-                            void *handle)
+void request_layer_set_peer_events(struct request_layer *layer,
+                                   const struct request_peer_events *events)
 {
     (void)layer;
-    fixture.hint = hint;
-    fixture.hint_handle = handle;
+    fixture.peer_events = events == NULL ? (struct request_peer_events){0} : *events;
 }
 
 unsigned request_layer_retry_after(struct request_layer *layer, const struct endpoint_address *peer)

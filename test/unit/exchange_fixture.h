@@ -45,8 +45,7 @@ struct fixture {
     size_t request_count;
     struct fixture_request requests[FIXTURE_REQUESTS_MAX];
     enum request_refusal refusal; /* of the next requests */
-    void (*hint)(void *handle, const struct endpoint_address *peer, int error);
-    void *hint_handle;
+    struct request_peer_events peer_events;
     size_t question_count;
     struct fixture_question questions[FIXTURE_QUESTIONS_MAX];
     bool takes_no_questions;

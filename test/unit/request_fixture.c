@@ -67,6 +67,7 @@ void request_setup(void)
         .ack_random_percent = 150,
         .max_retransmit = 4,
         .nstart = 1,
+        .probing_rate_milli = 1000,
         .deadline_ms = 45000,
         .acked_deadline_ms = 120000,
         .queue_per_node = 64,

@@ -429,7 +429,8 @@ static void count_hint(void *handle, const struct endpoint_address *peer, int er
 START_TEST(an_unvetted_error_is_told_as_a_hint_and_a_response_still_counts)
 {
     unsigned hints = 0;
-    request_layer_set_hint(w.layer, count_hint, &hints);
+    const struct request_peer_events events = {.hint = count_hint, .handle = &hints};
+    request_layer_set_peer_events(w.layer, &events);
     start(0, &w.node);
     struct pdu request = sent(0);
     w.channel.core.undeliverable(w.channel.core.handle, &w.node, NULL, 0, EHOSTUNREACH, 0);

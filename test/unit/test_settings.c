@@ -30,6 +30,7 @@ START_TEST(the_defaults_are_those_of_rfc_7252)
     ck_assert_uint_eq(settings.ack_random_percent, 150);
     ck_assert_uint_eq(settings.max_retransmit, 4);
     ck_assert_uint_eq(settings.nstart, 1);
+    ck_assert_uint_eq(settings.probing_rate_milli, 1000);
     ck_assert_uint_eq(settings.deadline_ms, 45000);
     ck_assert_uint_eq(settings.acked_deadline_ms, 120000);
     ck_assert_uint_eq(settings.queue_per_node, 64);
@@ -47,10 +48,11 @@ START_TEST(only_the_members_that_stand_there_change)
         "{\"ack_timeout\": 3, \"type\": \"non\", \"deadline\": 10}", SETTINGS_OVERRIDE, &settings);
     ck_assert_str_eq(document_errors(document), "");
     document_free(document);
-    document = read_settings("{\"acked_deadline\": 452, \"hop_limit\": 255, \"max_retransmit\": 0, "
-                             "\"queue_per_node\": 8, \"ack_random_factor\": 1.25, "
-                             "\"//\": \"said on purpose\", \"unsafe_timing\": true, \"nstart\": 4}",
-                             SETTINGS_OVERRIDE, &settings);
+    document =
+        read_settings("{\"acked_deadline\": 452, \"hop_limit\": 255, \"max_retransmit\": 0, "
+                      "\"queue_per_node\": 8, \"probing_rate\": 2.5, \"ack_random_factor\": 1.25, "
+                      "\"//\": \"said on purpose\", \"unsafe_timing\": true, \"nstart\": 4}",
+                      SETTINGS_OVERRIDE, &settings);
     ck_assert_str_eq(document_errors(document), "");
     document_free(document);
     ck_assert_uint_eq(settings.ack_timeout_ms, 3000);
@@ -60,6 +62,7 @@ START_TEST(only_the_members_that_stand_there_change)
     ck_assert_uint_eq(settings.hop_limit, 255);
     ck_assert_uint_eq(settings.max_retransmit, 0);
     ck_assert_uint_eq(settings.queue_per_node, 8);
+    ck_assert_uint_eq(settings.probing_rate_milli, 2500);
     ck_assert_uint_eq(settings.ack_random_percent, 125);
     ck_assert_uint_eq(settings.nstart, 4);
     ck_assert(settings.has_unsafe_timing);
@@ -105,10 +108,11 @@ START_TEST(members_of_later_versions_and_wrong_places_are_refused)
     settings_init(&settings);
     struct document *document =
         read_settings("{\"block_size\": 64, \"outstanding\": 3, \"typ\": \"con\", \"type\": "
-                      "\"maybe\", \"hop_limit\": 0, \"queue_per_node\": 0}",
+                      "\"maybe\", \"hop_limit\": 0, \"queue_per_node\": 0, \"probing_rate\": 0}",
                       SETTINGS_OVERRIDE, &settings);
     ck_assert_str_eq(
         document_errors(document),
+        "x.json:1: probing_rate: must be a number from 0.01 to 1000000\n"
         "x.json:1: type: must be \"con\" or \"non\"\n"
         "x.json:1: queue_per_node: must be a whole number from 1 to 100000\n"
         "x.json:1: hop_limit: must be a whole number from 1 to 255\n"
@@ -116,10 +120,10 @@ START_TEST(members_of_later_versions_and_wrong_places_are_refused)
         "x.json:1: outstanding: holds for all nodes: it stands in \"coap\" of coapgw.json only\n"
         "x.json:1: typ: unknown member; did you mean \"type\"?\n");
     document_free(document);
-    document = read_settings("{\"outstanding\": 3, \"bind\": \"x\", \"probing_rate\": 1}",
+    document = read_settings("{\"outstanding\": 3, \"bind\": \"x\", \"no_response\": 1}",
                              SETTINGS_GLOBAL, &settings);
     ck_assert_str_eq(document_errors(document),
-                     "x.json:1: probing_rate: is not available in this version of coapgw\n");
+                     "x.json:1: no_response: is not available in this version of coapgw\n");
     document_free(document);
 }
 END_TEST
