@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "message_layer.h"
+#include "problem.h"
+#include "request_layer.h"
+#include "settings.h"
+
+/*
+ * client_reply: what a client may be told. A value must be one that the node had for that resource
+ * since the request began, and carry the tag of the request; a success needs the node to have
+ * carried the request out; an error needs its cause.
+ */
+
+enum { MS = 1000, S = 1000000 };
+
+static bool has_text(const struct http_reply *reply, const char *text)
+{
+    return memmem(reply->body.data, reply->body.length, text, strlen(text)) != NULL;
+}
+
+/* By its type or, in plain text, by its title. A reply to HEAD has no body to tell it. */
+static bool has_problem(const struct http_reply *reply, enum problem_type type)
+{
+    static const struct {
+        const char *type;
+        const char *title;
+    } problems[] = {
+#define PROBLEM(id, slug, title) [PROBLEM_##id] = {":" slug "\"", title},
+#include "tables/problems.h"
+#undef PROBLEM
+    };
+
+    return reply->body.length == 0 || has_text(reply, problems[type].type) ||
+           has_text(reply, problems[type].title);
+}
+
+/* "TAG value", or the value alone for a request without a tag. */
+static void judge_value(struct asking *asking, const struct http_reply *reply)
+{
+    struct world *world = asking->world;
+    char head[16] = "";
+    size_t used = asking->is_tagged ? (size_t)snprintf(head, sizeof head, "%u ", asking->tag) : 0;
+
+    judge_that(world->judge, INVARIANT_OWN_REQUEST,
+               reply->body.length >= used && memcmp(reply->body.data, head, used) == 0,
+               "request %u: the answer is for another one: %.40s", asking->tag,
+               (const char *)reply->body.data);
+    if (reply->body.length < used)
+        return;
+    uint32_t value =
+        node_read_value(world, asking->node, asking->resource,
+                        (const uint8_t *)reply->body.data + used, reply->body.length - used);
+    judge_that(world->judge, INVARIANT_OWN_VALUE,
+               value != 0 &&
+                   node_had_value(world, asking->node, asking->resource, value, asking->began_us),
+               "request %u: node %u /r%u never had this value meanwhile: %.60s", asking->tag,
+               asking->node, asking->resource, (const char *)reply->body.data + used);
+}
+
+static void judge_success(struct asking *asking, const struct http_reply *reply)
+{
+    struct world *world = asking->world;
+    char text[32];
+
+    if (asking->method == HTTP_METHOD_HEAD)
+        return;
+    if (asking->method == HTTP_METHOD_GET) {
+        judge_value(asking, reply);
+        return;
+    }
+    judge_that(world->judge, INVARIANT_DONE_WHEN_TOLD, asking->was_executed,
+               "request %u: %u, but node %u has not done it", asking->tag, reply->status,
+               asking->node);
+    if (asking->method != HTTP_METHOD_POST)
+        return;
+    (void)snprintf(text, sizeof text, "%u done", asking->tag);
+    judge_that(world->judge, INVARIANT_OWN_REQUEST,
+               reply->body.length >= strlen(text) &&
+                   memcmp(reply->body.data, text, strlen(text)) == 0,
+               "request %u: the answer is for another one: %.40s", asking->tag,
+               (const char *)reply->body.data);
+}
+
+/* 504: RFC 7252 gives no time; coap.deadline and coap.acked_deadline do. */
+static void judge_timeout(struct asking *asking)
+{
+    struct world *world = asking->world;
+    const struct settings *settings = &world->scenario.settings;
+    uint64_t deadline_us = (uint64_t)settings->deadline_ms * MS;
+    uint64_t spent_us =
+        (uint64_t)settings->ack_timeout_ms * MS * ((UINT64_C(2) << settings->max_retransmit) - 1);
+    uint64_t waited_us = world->now_us - asking->began_us;
+    uint64_t slack_us = world_slack_us(world) << (settings->max_retransmit + 1);
+    bool was_acked = asking->acked_us != 0;
+
+    if (asking->tries > 1) {
+        if (settings->acked_deadline_ms < settings->deadline_ms)
+            deadline_us = (uint64_t)settings->acked_deadline_ms * MS;
+        was_acked = false;
+    } else if (was_acked) {
+        deadline_us = (uint64_t)settings->acked_deadline_ms * MS;
+        waited_us = world->now_us - asking->acked_us;
+    }
+    bool may_be_spent = !was_acked && asking->transmissions > settings->max_retransmit &&
+                        waited_us + slack_us >= spent_us;
+    judge_that(world->judge, INVARIANT_TIMEOUT_EARLY, waited_us >= deadline_us || may_be_spent,
+               "request %u: 504 after %.3f s", asking->tag, (double)waited_us / S);
+    if (asking->tries > 1)
+        return;
+    if (!was_acked && asking->uses_name)
+        waited_us -= waited_us < NAME_SERVICE_WAIT_US ? waited_us : NAME_SERVICE_WAIT_US;
+    judge_that(world->judge, INVARIANT_TIMEOUT_LATE,
+               waited_us <= deadline_us + slack_us + BODY_WAIT_US,
+               "request %u: 504 only after %.3f s", asking->tag, (double)waited_us / S);
+}
+
+static bool is_overloaded(const struct asking *asking)
+{
+    struct world *world = asking->world;
+    const struct scenario *scenario = &world->scenario;
+    const struct endpoint *endpoint = message_layer_find_endpoint(
+        request_layer_messages(world->requests), &world->places[asking->node].address);
+
+    /* One that lost its place to another client learns of it a moment later. */
+    return endpoint != NULL && endpoint_queue_length(endpoint) + scenario->settings.nstart + 1 >=
+                                   scenario->settings.queue_per_node;
+}
+
+static bool has_cause(const struct asking *asking, const struct http_reply *reply)
+{
+    const struct world *world = asking->world;
+
+    if (world->scenario.memory_per_million > 0 && reply->status == 503)
+        return true;
+    /* The wire cannot tell whose request it is. */
+    if (!asking->is_tagged)
+        return reply->status >= 502;
+    switch (reply->status) {
+    case 502:
+        return (has_problem(reply, PROBLEM_RESET) && asking->was_reset) ||
+               (has_problem(reply, PROBLEM_UNREACHABLE) && asking->was_unreachable) ||
+               (has_problem(reply, PROBLEM_NAME) && asking->uses_name);
+    case 503:
+        return (world->is_draining && has_problem(reply, PROBLEM_STOPPING)) ||
+               (has_problem(reply, PROBLEM_OVERLOADED) &&
+                (asking->uses_name || is_overloaded(asking)));
+    case 504:
+        return has_problem(reply, PROBLEM_TIMEOUT);
+    default:
+        return false;
+    }
+}
+
+static void judge_retry_after(const struct asking *asking, const struct http_reply *reply)
+{
+    const char *text = http_reply_field(reply, "Retry-After");
+    unsigned long seconds = text == NULL ? 0 : strtoul(text, NULL, 10);
+
+    if (text != NULL || (reply->body.length > 0 && has_problem(reply, PROBLEM_OVERLOADED)))
+        judge_that(asking->world->judge, INVARIANT_STATUS_HAS_CAUSE, seconds >= 1 && seconds <= 60,
+                   "request %u: 503 with Retry-After %s", asking->tag, text == NULL ? "-" : text);
+}
+
+void client_judge_reply(struct asking *asking, const struct http_reply *reply)
+{
+    struct world *world = asking->world;
+
+    if (reply->status >= 200 && reply->status < 300) {
+        judge_success(asking, reply);
+    } else if (reply->status == 404) {
+        judge_that(world->judge, INVARIANT_OWN_VALUE,
+                   node_had_value(world, asking->node, asking->resource, 0, asking->began_us),
+                   "request %u: 404, but node %u /r%u was there all the time", asking->tag,
+                   asking->node, asking->resource);
+    } else {
+        judge_that(world->judge, INVARIANT_STATUS_HAS_CAUSE, has_cause(asking, reply),
+                   "request %u: %u for no reason: %.200s", asking->tag, reply->status,
+                   reply->body.length > 0 ? (const char *)reply->body.data : "");
+        judge_retry_after(asking, reply);
+    }
+    if (reply->status == 504 && asking->is_tagged)
+        judge_timeout(asking);
+}

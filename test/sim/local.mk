@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# The simulation: the gateway below its sockets, among model nodes.
+model_node = test/sim/dice.c test/sim/dice.h test/sim/memory.c test/sim/memory.h \
+	test/sim/mid_map.c test/sim/mid_map.h \
+	test/sim/model_node.c test/sim/model_node.h test/sim/model_private.h \
+	test/sim/model_resource.c test/sim/wire_message.c test/sim/wire_message.h
+wrapped_memory = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free,--wrap=strdup,--wrap=strndup
+
+check_PROGRAMS += test/sim/run
+test_sim_run_SOURCES = test/sim/run.c $(model_node) \
+	test/sim/client_reply.c test/sim/clients.c test/sim/event_queue.c test/sim/event_queue.h \
+	test/sim/forger.c test/sim/tables/invariants.h test/sim/judge.c test/sim/judge.h \
+	test/sim/name_service.c test/sim/network.c test/sim/nodes.c test/sim/policy_maker.c \
+	test/sim/scenario.c test/sim/scenario.h test/sim/wire_watch.c test/sim/world.c \
+	test/sim/world.h
+test_sim_run_LDADD = $(GATEWAY_LIBS)
+test_sim_run_LDFLAGS = $(AM_LDFLAGS) $(wrapped_memory)
+
+TESTS += test/sim/simulation.sh
+EXTRA_DIST += test/sim/simulation.sh

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef COAPGW_TEST_MODEL_PRIVATE_H
+#define COAPGW_TEST_MODEL_PRIVATE_H
+
+/*
+ * model_private: the state of a model node, shared by model_node.c (messages and their times) and
+ * model_resource.c (what a request means).
+ */
+
+#include <sys/queue.h>
+
+#include "mid_map.h"
+#include "model_node.h"
+#include "wire_message.h"
+
+enum { MODEL_KEY_MAX = 160 };
+
+/* A message that came within EXCHANGE_LIFETIME, and the reply to it. */
+struct model_seen {
+    unsigned peer;
+    uint64_t came_us;
+    uint8_t *reply; /* owned; NULL: none yet, or none at all */
+    size_t reply_length;
+    struct model_seen *next; /* of the same MID */
+};
+
+enum model_action_kind {
+    MODEL_THINK,  /* answer a request in its ACK */
+    MODEL_ANSWER, /* answer it separately */
+    MODEL_REPEAT, /* send a CON of ours again */
+};
+
+struct model_action {
+    TAILQ_ENTRY(model_action) link;
+    enum model_action_kind kind;
+    uint64_t due_us;
+    unsigned peer;
+    uint16_t mid; /* THINK: of the request; REPEAT: ours */
+    bool is_non_request;
+    bool is_response; /* the bytes are the finished response, not the request */
+    unsigned transmissions;
+    uint64_t timeout_us;
+    size_t length;
+    uint8_t bytes[];
+};
+
+struct model_resource {
+    bool exists;
+    uint32_t version; /* the ETag */
+    uint8_t *value;
+    size_t length;
+};
+
+/* A body that comes in blocks, or an answer that goes out in them. */
+struct model_transfer {
+    TAILQ_ENTRY(model_transfer) link;
+    unsigned peer;
+    char key[MODEL_KEY_MAX];
+    uint8_t code; /* of an outgoing answer */
+    uint8_t *bytes;
+    size_t length;
+    uint64_t touched_us;
+};
+
+TAILQ_HEAD(model_actions, model_action);
+TAILQ_HEAD(model_transfers, model_transfer);
+
+struct model_node {
+    struct model_traits traits;
+    struct model_host host;
+    struct dice *dice;
+    uint64_t now_us;
+    uint16_t next_mid;
+    uint32_t next_version;
+    struct mid_map seen;          /* lists of struct model_seen */
+    struct model_actions actions; /* by time */
+    struct model_resource resources[MODEL_RESOURCES_MAX];
+    struct model_transfers uploads;
+    struct model_transfers downloads;
+    uint8_t scratch[MODEL_VALUE_MAX + MODEL_TAG_MAX + 2];
+    char text[64];
+};
+
+/* model_resource.c: makes the response to a request: code, options and payload; type, MID and token
+ * are the caller's. What it refers to is valid until the next call. */
+void model_respond(struct model_node *node, unsigned peer, const struct wire_message *request,
+                   struct wire_message *response);
+void model_resources_init(struct model_node *node);
+void model_resources_clear(struct model_node *node);
+
+#endif

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "scenario.h"
+
+#include "dice.h"
+
+/*
+ * scenario: a seed first chooses one of a few kinds of world, then everything in it. Extremes are
+ * more likely than in life.
+ */
+
+enum { MS = 1000, S = 1000000 };
+
+static void draw_settings(struct scenario *scenario, struct dice *dice)
+{
+    struct settings *settings = &scenario->settings;
+
+    settings_init(settings);
+    scenario->outstanding = dice_chance(dice, 100) ? dice_between(dice, 2, 30) : 1000;
+    if (dice_chance(dice, 300)) {
+        settings->has_unsafe_timing = true;
+        settings->ack_timeout_ms = (uint32_t)dice_spread(dice, 50, 4000);
+        settings->ack_random_percent = (uint32_t)dice_between(dice, 100, 300);
+        settings->max_retransmit = (uint32_t)dice_between(dice, 0, 5);
+        settings->nstart = (uint32_t)dice_spread(dice, 1, 16);
+    }
+    if (dice_chance(dice, 250)) {
+        settings->deadline_ms = (uint32_t)dice_spread(dice, 200, 120000);
+        settings->acked_deadline_ms = (uint32_t)dice_spread(dice, 200, 150000);
+    }
+    if (dice_chance(dice, 200))
+        settings->queue_per_node = (uint32_t)dice_spread(dice, 1, 300);
+    settings->is_non_confirmable = dice_chance(dice, 150);
+}
+
+static void draw_traits(struct model_traits *traits, struct dice *dice)
+{
+    *traits = (struct model_traits){
+        .resources = (unsigned)dice_between(dice, 1, MODEL_RESOURCES_MAX),
+        .separate_percent = dice_chance(dice, 500) ? 0 : (unsigned)dice_between(dice, 1, 100),
+        .ackless_percent = dice_chance(dice, 600) ? 0 : (unsigned)dice_between(dice, 1, 100),
+        .non_percent = dice_chance(dice, 500) ? 0 : (unsigned)dice_between(dice, 1, 100),
+        .reset_permille = dice_chance(dice, 800) ? 0 : (unsigned)dice_between(dice, 1, 200),
+        .think_max_us = dice_spread(dice, 1 * MS, 3 * S),
+        .separate_max_us = dice_spread(dice, 10 * MS, 30 * S),
+        .has_etags = dice_chance(dice, 700),
+        .copies_mids = dice_chance(dice, 250),
+        .creates = dice_chance(dice, 300),
+        .acts_at_once = dice_chance(dice, 500),
+        .block_size = 1024,
+        .body_max = MODEL_VALUE_MAX,
+        .plain_max = 1024,
+    };
+    if (dice_chance(dice, 50))
+        traits->separate_max_us = 140 * (uint64_t)S;
+}
+
+static void draw_network(struct scenario *scenario, struct dice *dice)
+{
+    scenario->delay_min_us = dice_spread(dice, 100, 200 * MS);
+    scenario->delay_max_us = scenario->delay_min_us + dice_spread(dice, 100, 2 * S);
+    if (dice_chance(dice, 50))
+        scenario->delay_max_us += 20 * (uint64_t)S;
+    if (dice_chance(dice, 700)) {
+        scenario->loss_permille = (unsigned)dice_spread(dice, 1, 500);
+        scenario->duplicate_permille = (unsigned)dice_spread(dice, 1, 500);
+    }
+    if (dice_chance(dice, 400))
+        scenario->corrupt_permille = (unsigned)dice_spread(dice, 1, 200);
+    if (dice_chance(dice, 500))
+        scenario->forge_permille = (unsigned)dice_spread(dice, 10, 1000);
+}
+
+static void draw_clients(struct scenario *scenario, struct dice *dice)
+{
+    scenario->requests = (unsigned)dice_spread(dice, 20, 600);
+    scenario->burst = dice_chance(dice, 600) ? 1 : (unsigned)dice_spread(dice, 2, 100);
+    scenario->gap_us = dice_spread(dice, 1 * MS, 10 * S) * scenario->burst;
+    if (dice_chance(dice, 50))
+        scenario->gap_us = 200 * (uint64_t)S;
+    scenario->leave_permille = dice_chance(dice, 500) ? 0 : (unsigned)dice_spread(dice, 1, 900);
+    scenario->unsafe_percent = (unsigned)dice_between(dice, 0, 100);
+    scenario->untagged_percent = dice_chance(dice, 700) ? 0 : 30;
+    scenario->uses_names = dice_chance(dice, 500);
+    scenario->reloads = dice_chance(dice, 200);
+    scenario->drains = dice_chance(dice, 150);
+    scenario->value_size = dice_spread(dice, 40, 900);
+}
+
+/* One node, all message IDs of EXCHANGE_LIFETIME. */
+static void draw_flood(struct scenario *scenario, struct dice *dice)
+{
+    scenario->name = "flood";
+    scenario->nodes = 1;
+    scenario->settings.has_unsafe_timing = true;
+    scenario->settings.nstart = 64;
+    scenario->settings.queue_per_node = 256;
+    scenario->traits[0] = (struct model_traits){
+        .resources = 4,
+        .think_max_us = 500,
+        .block_size = 1024,
+        .body_max = 2048,
+        .plain_max = 1024,
+    };
+    scenario->value_size = 40;
+    scenario->delay_min_us = 100;
+    scenario->delay_max_us = 1000;
+    scenario->loss_permille = 1;
+    scenario->duplicate_permille = 1;
+    scenario->requests = 72000;
+    scenario->parallel = 64;
+    scenario->burst = 64;
+    scenario->gap_us = 1 * MS;
+    scenario->unsafe_percent = (unsigned)dice_between(dice, 0, 20);
+}
+
+void scenario_draw(struct scenario *scenario, uint64_t seed)
+{
+    struct dice dice;
+
+    dice_init(&dice, seed, 1);
+    *scenario = (struct scenario){.name = "mixed", .nodes = 1 + dice_below(&dice, 5)};
+    draw_settings(scenario, &dice);
+    if (dice_chance(&dice, 5)) {
+        settings_init(&scenario->settings);
+        scenario->outstanding = 1000;
+        draw_flood(scenario, &dice);
+        return;
+    }
+    draw_network(scenario, &dice);
+    draw_clients(scenario, &dice);
+    for (unsigned i = 0; i < scenario->nodes; i++)
+        draw_traits(&scenario->traits[i], &dice);
+    scenario->change_us = dice_chance(&dice, 500) ? 0 : dice_spread(&dice, S, 60 * S);
+    scenario->trouble_us = dice_chance(&dice, 400) ? 0 : dice_spread(&dice, 5 * S, 300 * S);
+    scenario->stall_us = dice_chance(&dice, 800) ? 0 : dice_spread(&dice, 1 * MS, 30 * MS);
+    scenario->steps_wall_clock = dice_chance(&dice, 500);
+    scenario->memory_per_million =
+        dice_chance(&dice, 850) ? 0 : (unsigned)dice_spread(&dice, 100, 50000);
+    if (dice_chance(&dice, 150)) {
+        scenario->name = "calm";
+        scenario->loss_permille = scenario->duplicate_permille = scenario->corrupt_permille = 0;
+        scenario->trouble_us = 0;
+    }
+}

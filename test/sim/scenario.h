@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef COAPGW_TEST_SCENARIO_H
+#define COAPGW_TEST_SCENARIO_H
+
+/*
+ * scenario: all that a seed decides at its beginning: the gateway's settings, the nodes, how bad
+ * the network is, what the clients do. Times in microseconds unless said otherwise.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model_node.h"
+#include "settings.h"
+
+enum { SCENARIO_NODES_MAX = 8 };
+
+struct scenario {
+    const char *name;
+    struct settings settings;
+    size_t outstanding;
+
+    unsigned nodes;
+    struct model_traits traits[SCENARIO_NODES_MAX];
+    size_t value_size;
+    uint64_t change_us;  /* mean time between changes of a node's values by themselves; 0: none */
+    uint64_t trouble_us; /* mean time between crashes, sleeps and route failures; 0: none */
+
+    unsigned loss_permille;
+    unsigned duplicate_permille;
+    unsigned corrupt_permille;
+    uint64_t delay_min_us, delay_max_us;
+    unsigned forge_permille; /* of the gateway's requests: somebody answers in the node's place */
+    uint64_t stall_us; /* the longest time for which the gateway does not get to run; 0: none */
+    bool steps_wall_clock;
+
+    unsigned requests;
+    unsigned parallel; /* more are not under way at once; 0: as they come */
+    unsigned burst;    /* so many come at once */
+    uint64_t gap_us;   /* mean time between bursts */
+    unsigned leave_permille;
+    unsigned unsafe_percent;
+    unsigned untagged_percent; /* of the GETs */
+    bool uses_names;
+    bool reloads;
+    bool drains;
+    unsigned memory_per_million; /* of the allocations fail */
+};
+
+/* Draws the scenario of a seed. */
+void scenario_draw(struct scenario *scenario, uint64_t seed);
+
+#endif

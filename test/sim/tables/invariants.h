@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What must hold whatever happens: INVARIANT(ID, "name", "what it says"). Included with INVARIANT
+ * defined; no guard on purpose. */
+INVARIANT(ANSWERED_ONCE, "answered-once", "every HTTP exchange is answered exactly once")
+INVARIANT(ANSWERED_IN_TIME, "answered-in-time", "every HTTP exchange is answered within its bound")
+INVARIANT(REPLY_STAYS, "reply-stays", "a reply does not change once it was given")
+INVARIANT(STALE_ID, "stale-id", "the id of an exchange that has gone names nothing")
+INVARIANT(OWN_VALUE, "own-value",
+          "a value is one that its node had for that very resource meanwhile")
+INVARIANT(OWN_REQUEST, "own-request", "an answer belongs to the request that it is given to")
+INVARIANT(WHOLE_BODY, "whole-body", "a node gets the body that its client sent, whole and unmixed")
+INVARIANT(DONE_WHEN_TOLD, "done-when-told",
+          "a success is told only when the node has carried it out")
+INVARIANT(AT_MOST_ONCE, "at-most-once",
+          "an unsafe request is carried out once, unless its node rebooted")
+INVARIANT(STATUS_HAS_CAUSE, "status-has-cause",
+          "an error is told only when its cause has been there")
+INVARIANT(TIMEOUT_EARLY, "timeout-not-early", "504 comes not before the deadline")
+INVARIANT(TIMEOUT_LATE, "timeout-not-late", "504 comes not long after the deadline")
+INVARIANT(NSTART, "nstart", "at most NSTART interactions of a node are unacknowledged")
+INVARIANT(SLOT_FREE, "slot-free", "nothing waits for a node that has a slot")
+INVARIANT(MID_ONCE, "mid-once", "a MID is not used again within EXCHANGE_LIFETIME")
+INVARIANT(TOKEN_UNIQUE, "token-unique",
+          "a token is unique among the outstanding requests of a node")
+INVARIANT(CON_REPLIED, "con-replied",
+          "each copy of a CON is acknowledged or reset, as the first was")
+INVARIANT(REPLY_ASKED, "reply-asked", "an ACK or RST answers a message that has just come")
+INVARIANT(RETRANSMIT_SAME, "retransmit-same",
+          "a retransmission has the same bytes and limited number")
+INVARIANT(RETRANSMIT_BACKOFF, "retransmit-backoff", "timeouts begin in their range and double")
+INVARIANT(RETRANSMIT_MADE, "retransmit-made", "no retransmission that is due is left out")
+INVARIANT(SILENT_AFTER_END, "silent-after-end",
+          "nothing is sent again after an interaction has ended")
+INVARIANT(WELL_FORMED, "well-formed", "each datagram is a message of CoAP and not too long")
+INVARIANT(FREE_AT_END, "free-at-end", "300 s after all clients left nothing is outstanding")
+INVARIANT(IDLE_AT_END, "idle-at-end", "EXCHANGE_LIFETIME later no endpoint and no timer is left")
+INVARIANT(NO_LEAK, "no-leak", "after the gateway was freed nothing is allocated")
+INVARIANT(NO_STRAY_WRITE, "no-stray-write", "nobody writes to freed memory")

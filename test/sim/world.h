@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef COAPGW_TEST_WORLD_H
+#define COAPGW_TEST_WORLD_H
+
+/*
+ * world: one simulated world, made from one seed: the gateway below its sockets, the network, the
+ * nodes behind it and the clients before it. The modules of the simulation share it:
+ *
+ *     clients     HTTP clients: requests, patience, and what they may be told
+ *     network     datagrams on their way, with everything that can happen to them
+ *     wire_watch  looks at every datagram that leaves or reaches the gateway
+ *     name_service   the resolver
+ *     world       puts the gateway together, lets time pass, looks at what is left in the end
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "channel.h"
+#include "core.h"
+#include "dice.h"
+#include "endpoint_address.h"
+#include "event_queue.h"
+#include "http_message.h"
+#include "judge.h"
+#include "mid_map.h"
+#include "model_node.h"
+#include "resolver.h"
+#include "scenario.h"
+
+struct request_layer;
+struct timers;
+struct wire_record;
+struct wire_seen;
+struct world;
+
+struct question;
+
+enum {
+    NAME_SERVICE_WAIT_US = 5 * 1000000, /* at most, for an answer of the name service */
+    BODY_WAIT_US = 2 * 1000000,         /* at most, until the body of a request comes */
+};
+
+/* --- what is known of each HTTP request --- */
+
+enum asking_state { ASKING_BODY, ASKING_PARKED, ASKING_ANSWERED, ASKING_GONE };
+
+struct asking {
+    struct world *world;
+    TAILQ_ENTRY(asking) link; /* while its client waits */
+    uint32_t tag;             /* its number, in its query; 0 in the query of an untagged one */
+    bool is_tagged;
+    unsigned node;
+    unsigned resource;
+    enum http_method method;
+    uint32_t value; /* that a PUT brings */
+    enum asking_state state;
+    uint64_t exchange;
+    uint64_t began_us;
+    uint64_t answered_us;
+    unsigned status; /* 0: none yet */
+    uint64_t reply_hash;
+    unsigned answers;
+    unsigned tries; /* that the gateway may make: candidates of Accept */
+    bool uses_name;
+    bool has_left;
+    /* what the wire and the node tell of it */
+    unsigned transmissions;
+    uint64_t acked_us; /* 0: never */
+    bool was_reset;
+    bool was_unreachable;
+    unsigned executions; /* in the node's life `epoch` */
+    unsigned epoch;
+    bool was_executed;
+    /* while the client is there */
+    struct http_request http;
+    struct http_field fields[4];
+    char target[96];
+    char length_text[16];
+    uint8_t *body;
+};
+
+TAILQ_HEAD(askings, asking);
+
+/* --- nodes --- */
+
+enum node_trouble { TROUBLE_NONE, TROUBLE_CLOSED, TROUBLE_ASLEEP, TROUBLE_NO_ROUTE };
+
+struct value_span {
+    uint32_t value; /* 0: the resource was gone */
+    uint64_t from_us;
+};
+
+struct value_history {
+    struct value_span *spans;
+    size_t count;
+    size_t capacity;
+};
+
+TAILQ_HEAD(wire_records, wire_record);
+TAILQ_HEAD(questions, question);
+
+struct place {
+    struct world *world;
+    unsigned index;
+    struct endpoint_address address;
+    struct model_node *model; /* NULL: a stranger, from whom nothing is expected */
+    struct dice dice;
+    enum node_trouble trouble;
+    unsigned epoch; /* counts reboots */
+    uint64_t scheduled_us;
+    struct value_history histories[MODEL_RESOURCES_MAX];
+    /* of wire_watch */
+    struct wire_records live;
+    unsigned opened;     /* interactions */
+    struct mid_map sent; /* struct wire_record by MID of ours */
+    struct mid_map came; /* struct wire_seen by MID of theirs */
+};
+
+/* --- the whole --- */
+
+struct totals {
+    uint64_t seeds;
+    uint64_t requests;
+    uint64_t answered[6]; /* by class of status; 0: the client left */
+    uint64_t sent, came;  /* datagrams of and to the gateway */
+    uint64_t retransmissions;
+    uint64_t lost, duplicated, corrupted, forged, returned;
+    uint64_t reboots, reloads, drains, failed_allocations;
+    uint64_t simulated_us;
+};
+
+struct wire_watch {
+    struct place *from; /* of the datagram that is being delivered; NULL: none */
+    bool may_reply;
+    bool must_reply; /* it is a CON */
+    bool must_ack, must_reset;
+    uint16_t mid;
+    int replied;            /* -1: not yet; else the type */
+    struct wire_seen *seen; /* where the reply is to be remembered; NULL: nowhere */
+};
+
+struct world {
+    uint64_t seed;
+    struct scenario scenario;
+    struct totals *totals;
+    struct judge *judge;
+    struct event_queue events;
+    uint64_t now_us;
+    uint64_t stalled_until_us;
+    struct place places[SCENARIO_NODES_MAX + 1]; /* the last one is the stranger */
+    struct wire_watch watch;
+    struct channel_events gateway;
+
+    struct askings waiting;
+    struct asking **askings; /* by tag */
+    size_t asking_count, asking_capacity;
+    uint32_t next_value;
+    unsigned to_come; /* requests that have not begun */
+    unsigned under_way;
+    bool is_inside; /* exchange_begin or exchange_run */
+    uint64_t stale_ids[8];
+    unsigned stale_count;
+    uint64_t clients_done_us; /* 0: not yet */
+    bool is_draining;
+    bool is_closed; /* the channel sends nothing any more */
+
+    struct questions questions;
+    uint64_t last_question;
+
+    struct timers *timers;
+    struct request_layer *requests;
+    struct core *core;
+
+    struct dice network_dice, client_dice, life_dice, mid_dice, token_dice, core_dice, name_dice,
+        memory_dice, wall_dice, forge_dice;
+};
+
+/* world.c */
+/* Runs one seed from its beginning to its end; false when an invariant was violated. */
+bool world_run(uint64_t seed, struct judge *judge, struct totals *totals);
+/* `happens(handle, subject)` comes `delay_us` from now. */
+void world_later(struct world *world, uint64_t delay_us,
+                 void (*happens)(void *handle, void *subject), void *handle, void *subject);
+/* The same with a subject that is freed (memory_return) when the world ends before. */
+void world_later_owning(struct world *world, uint64_t delay_us,
+                        void (*happens)(void *handle, void *subject), void *handle, void *subject);
+/* The gateway does not get to run: `event` must come again later. */
+bool world_is_stalled(const struct world *world);
+uint64_t world_slack_us(const struct world *world);
+
+/* policy_maker.c: the configuration of the scenario; NULL when memory is short. */
+struct policy *world_make_policy(const struct world *world);
+
+/* clients.c */
+void clients_begin(struct world *world);
+void clients_clear(struct world *world);
+extern const struct north_ops clients_north;
+struct asking *clients_find(struct world *world, uint32_t tag);
+/* Looks at everybody who waits. */
+void clients_audit(struct world *world);
+/* Everybody leaves at once. */
+void clients_leave(struct world *world);
+/* client_reply.c: what a client may be told. */
+void client_judge_reply(struct asking *asking, const struct http_reply *reply);
+
+/* nodes.c: the model nodes in their places, and what their applications see. */
+void nodes_begin(struct world *world);
+void nodes_clear(struct world *world);
+void node_schedule(struct place *place);
+/* Writes the value of that number for a resource: its name in the first bytes, then a pattern of
+ * its own. Returns its length. */
+size_t node_write_value(const struct world *world, unsigned node, unsigned resource, uint32_t value,
+                        uint8_t *out, size_t size);
+/* The number of a value, 0 when the bytes are not exactly one of that resource. */
+uint32_t node_read_value(const struct world *world, unsigned node, unsigned resource,
+                         const uint8_t *bytes, size_t length);
+/* True when the resource had that value (0: was gone) at some time since `from_us`. */
+bool node_had_value(const struct world *world, unsigned node, unsigned resource, uint32_t value,
+                    uint64_t from_us);
+
+/* network.c */
+struct channel network_channel(struct world *world);
+struct place *network_find(struct world *world, const struct endpoint_address *address);
+/* A node sends to the gateway. */
+void network_send_from(struct place *place, const uint8_t *bytes, size_t length);
+/* Puts a datagram before the gateway after a time, whatever the network is like. */
+void network_inject(struct place *from, uint64_t delay_us, const uint8_t *bytes, size_t length);
+/* forger.c: somebody saw this request and answers it in the node's place, or nearly so. */
+void forger_saw(struct place *place, const uint8_t *bytes, size_t length);
+/* The network gives a datagram of the gateway back. */
+void network_return(struct place *place, uint64_t delay_us, const uint8_t *bytes, size_t length,
+                    int error);
+
+/* wire_watch.c */
+void wire_watch_sent(struct place *place, const uint8_t *bytes, size_t length);
+void wire_watch_refused(struct place *place, const uint8_t *bytes, size_t length);
+void wire_watch_comes(struct place *place, const uint8_t *bytes, size_t length);
+void wire_watch_came(struct place *place);
+void wire_watch_returns(struct place *place, const uint8_t *bytes, size_t length, int error);
+void wire_watch_audit(struct place *place);
+/* Interactions that hold a slot for sure, resp. that may hold one. */
+unsigned wire_watch_slots(struct place *place, bool for_sure);
+void wire_watch_clear(struct place *place);
+
+/* name_service.c */
+struct resolver name_service(struct world *world);
+
+#endif
