@@ -40,6 +40,9 @@ bool fields_read_etag(const char *text, size_t length, uint8_t etag[8], size_t *
  * (STATUS-15); `*field_name` is that field. */
 bool fields_option_from_client(uint16_t number, const char **field_name);
 
+/* True when a proxy of that name (host, or host:port) stands in Via (RFC 9110 7.6.3). */
+bool fields_via_names(const struct http_request *request, const char *name);
+
 /* OPT-08, OPT-09: the response carries a location that may be used / a reserved Location option. */
 bool fields_has_location(const struct rest_message *response);
 bool fields_has_reserved_location(const struct rest_message *response);

@@ -58,6 +58,10 @@ struct http_request {
     uint64_t content_length;
     const uint8_t *body; /* complete once the exchange is run */
     size_t body_length;
+    /* The client has just sent it, which nobody could have kept back and replayed: its head came
+     * soon after its connection, or its body soon after our "100 Continue" (RFC 9175 2.3). Known
+     * once the body is complete. */
+    bool is_fresh;
     const char *id; /* request id: for the log, problem documents and X-Request-Id */
 };
 

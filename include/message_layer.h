@@ -140,6 +140,12 @@ const struct endpoint_address *endpoint_address_of(const struct endpoint *endpoi
 /* A small number that never names another endpoint in the life of the process. */
 uint64_t endpoint_id(const struct endpoint *endpoint);
 size_t endpoint_queue_length(const struct endpoint *endpoint);
+enum { ENDPOINT_ECHO_MAX = 40 };
+/* The Echo value that the peer sent last, opaque to us, for a request to it and to nobody else (RFC
+ * 9175 2.3). Kept as long as the endpoint; a length of 0 forgets it. */
+void endpoint_keep_echo(struct endpoint *endpoint, const uint8_t *value, size_t length);
+/* NULL when there is none. */
+const uint8_t *endpoint_echo(const struct endpoint *endpoint, size_t *length);
 /* Changed by a reload: counts for messages that wait. */
 void message_layer_set_maximum(struct message_layer *layer, size_t maximum_outstanding);
 /* Messages that were sent and have not ended, acknowledged ones included; those that wait. */

@@ -80,6 +80,9 @@ struct request_spec {
     uint64_t client;        /* of whom: the clients of a node are served in turns */
     bool is_continuation;   /* the next block of a transfer: see struct message */
     bool is_peer_of_client; /* the client chose the peer, not the configuration */
+    /* An Echo value that the peer gave with another response does not go with the request: nobody
+     * knows whether it is as fresh as that would say (RFC 9175 2.3). */
+    bool withholds_echo;
 };
 
 enum request_refusal {

@@ -73,6 +73,10 @@ void rest_request_remove(struct rest_request *request, uint16_t number);
 /* Bytes that the options take on the wire, deltas included. */
 size_t rest_options_size(const struct rest_message *message);
 
+/* Fills `out` with `message` and one more option, whose value is borrowed as all others are. False
+ * when the option stands there already or there are too many. */
+bool rest_message_add_option(struct rest_message *out, const struct rest_message *message,
+                             uint16_t number, const uint8_t *value, size_t length);
 /* The first option of that number, or NULL. */
 const struct rest_option *rest_find_option(const struct rest_message *message, uint16_t number);
 /* The value of a uint option of at most 4 bytes (leading zeros allowed); false when it is longer.

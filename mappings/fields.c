@@ -2,6 +2,7 @@
 #include "fields.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "http_message.h"
 #include "method.h"
@@ -269,4 +270,46 @@ bool fields_has_reserved_location(const struct rest_message *response)
 bool fields_has_location(const struct rest_message *response)
 {
     return names_location(response) && !fields_has_reserved_location(response);
+}
+
+/* Behind the comma that ends a member of Via. Comments may nest and hold commas (RFC 9110 5.6.5).
+ */
+static const char *skip_via_member(const char *text)
+{
+    unsigned depth = 0;
+
+    for (; *text != '\0' && (depth > 0 || *text != ','); text++) {
+        if (*text == '(')
+            depth++;
+        else if (*text == ')' && depth > 0)
+            depth--;
+        else if (*text == '\\' && depth > 0 && text[1] != '\0')
+            text++;
+    }
+    return *text == ',' ? text + 1 : text;
+}
+
+static bool via_value_names(const char *text, const char *name)
+{
+    while (*text != '\0') {
+        const char *by = skip_blanks(text);
+        size_t protocol = strcspn(by, " \t,");
+        size_t length;
+
+        by = skip_blanks(by + protocol);
+        length = strcspn(by, " \t,(");
+        if (length == strlen(name) && strncasecmp(by, name, length) == 0)
+            return true;
+        text = skip_via_member(text);
+    }
+    return false;
+}
+
+bool fields_via_names(const struct http_request *request, const char *name)
+{
+    for (size_t i = 0; i < request->field_count; i++)
+        if (strcasecmp(request->fields[i].name, "Via") == 0 &&
+            via_value_names(request->fields[i].value, name))
+            return true;
+    return false;
 }

@@ -134,6 +134,27 @@ const struct rest_option *rest_find_option(const struct rest_message *message, u
     return NULL;
 }
 
+bool rest_message_add_option(struct rest_message *out, const struct rest_message *message,
+                             uint16_t number, const uint8_t *value, size_t length)
+{
+    size_t at = 0;
+
+    while (at < message->option_count && message->options[at].number < number)
+        at++;
+    if (message->option_count == REST_OPTIONS_MAX ||
+        (at < message->option_count && message->options[at].number == number))
+        return false;
+    out->code = message->code;
+    out->option_count = message->option_count + 1;
+    memcpy(out->options, message->options, at * sizeof out->options[0]);
+    out->options[at] = (struct rest_option){number, (uint16_t)length, value};
+    memcpy(out->options + at + 1, message->options + at,
+           (message->option_count - at) * sizeof out->options[0]);
+    out->payload = message->payload;
+    out->payload_length = message->payload_length;
+    return true;
+}
+
 bool rest_option_uint(const struct rest_option *option, uint32_t *value)
 {
     if (option->length > 4)

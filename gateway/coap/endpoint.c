@@ -145,6 +145,21 @@ size_t endpoint_queue_length(const struct endpoint *endpoint)
     return endpoint->queue.length;
 }
 
+void endpoint_keep_echo(struct endpoint *endpoint, const uint8_t *value, size_t length)
+{
+    if (length > sizeof endpoint->echo)
+        length = 0;
+    if (length > 0)
+        memcpy(endpoint->echo, value, length);
+    endpoint->echo_length = (uint8_t)length;
+}
+
+const uint8_t *endpoint_echo(const struct endpoint *endpoint, size_t *length)
+{
+    *length = endpoint->echo_length;
+    return endpoint->echo_length > 0 ? endpoint->echo : NULL;
+}
+
 /* As many as NSTART, and the answers come mostly in order: a walk finds it sooner than a table. */
 struct message *endpoint_find_in_flight(const struct endpoint *endpoint, uint16_t mid)
 {

@@ -46,7 +46,9 @@ struct endpoint {
     struct duplicate_filter duplicates;
     uint64_t expires_us;
     struct timer expiry;
-    struct timer pause; /* armed while a message waits for a MID or for PROBING_RATE */
+    struct timer pause;  /* armed while a message waits for a MID or for PROBING_RATE */
+    uint8_t echo_length; /* 0: none */
+    uint8_t echo[ENDPOINT_ECHO_MAX];
     UT_hash_handle hh;
 };
 

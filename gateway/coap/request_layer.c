@@ -337,6 +337,15 @@ static bool is_answer(const struct request *request, const struct pdu *pdu)
     return pdu->type != PDU_ACK || pdu->mid == message->mid;
 }
 
+/* RFC 9175 2.3. The one in a 4.01 is for that request alone: its sender must see to it. */
+static void keep_echo(struct endpoint *endpoint, const struct rest_message *response)
+{
+    const struct rest_option *echo = rest_find_option(response, REST_OPTION_ECHO);
+
+    if (echo != NULL && response->code != REST_CODE(4, 1))
+        endpoint_keep_echo(endpoint, echo->value, echo->length);
+}
+
 static enum message_verdict message_response(void *handle, struct endpoint *endpoint,
                                              struct pdu *pdu)
 {
@@ -359,6 +368,7 @@ static enum message_verdict message_response(void *handle, struct endpoint *endp
     if (request->events->is_awaited != NULL &&
         !request->events->is_awaited(request->handle, &pdu->message))
         return pdu->type == PDU_ACK ? MESSAGE_IGNORE : MESSAGE_ACCEPT;
+    keep_echo(endpoint, &pdu->message);
     succeed(request, &pdu->message);
     return MESSAGE_ACCEPT;
 }
@@ -459,6 +469,28 @@ size_t request_layer_outstanding(const struct request_layer *layer)
     return HASH_COUNT(layer->requests);
 }
 
+/* Writes the datagram with the Echo value that the peer gave last, where it fits; `*has_echo`
+ * tells. 0 when the message is too long. */
+static size_t write_datagram(uint8_t datagram[REST_REQUEST_SIZE], const struct endpoint *endpoint,
+                             const struct request_spec *spec, const struct request_key *key,
+                             bool *has_echo)
+{
+    struct rest_message message;
+    size_t echo_length, length = 0;
+    const uint8_t *echo = endpoint_echo(endpoint, &echo_length);
+
+    *has_echo = false;
+    if (echo != NULL && !spec->withholds_echo &&
+        rest_message_add_option(&message, spec->message, REST_OPTION_ECHO, echo, echo_length)) {
+        length = pdu_write(datagram, REST_REQUEST_SIZE, PDU_CON, 0, key->token, sizeof key->token,
+                           &message);
+        *has_echo = length > 0;
+    }
+    return *has_echo ? length
+                     : pdu_write(datagram, REST_REQUEST_SIZE, PDU_CON, 0, key->token,
+                                 sizeof key->token, spec->message);
+}
+
 /* Makes the request and enters it in the tables; NULL when memory is short. */
 static struct request *make_request(struct request_layer *layer, const struct request_spec *spec,
                                     const struct request_key *key, const uint8_t *datagram,
@@ -513,8 +545,8 @@ enum request_refusal request_start(struct request_layer *layer, const struct req
     if (endpoint == NULL)
         return REQUEST_NO_MEMORY;
     choose_key(layer, endpoint, spec->token, &key);
-    size_t length = pdu_write(datagram, sizeof datagram, PDU_CON, 0, key.token, sizeof key.token,
-                              spec->message);
+    bool has_echo;
+    size_t length = write_datagram(datagram, endpoint, spec, &key, &has_echo);
     if (length == 0)
         return REQUEST_TOO_LONG;
     struct request *request = make_request(layer, spec, &key, datagram, length);
@@ -536,6 +568,8 @@ enum request_refusal request_start(struct request_layer *layer, const struct req
     }
     timers_arm(layer->timers, &request->deadline, (uint64_t)spec->settings->deadline_ms * 1000);
     keep_token(spec->token, &key);
+    if (has_echo)
+        endpoint_keep_echo(endpoint, NULL, 0);
     *id = request_id(request);
     return REQUEST_STARTED;
 }

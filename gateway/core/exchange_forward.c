@@ -122,8 +122,12 @@ static void response_came(void *handle, const struct rest_message *response,
     node_answered(exchange->node, response->code, take_retransmissions(exchange, report),
                   report->round_trip_us, exchange->core->options.wall_ms());
     if (wants_answer(exchange)) {
-        /* MEDIA-06: only GET may be asked again; anything else may have had its effect. */
-        if (response->code == REST_CODE(4, 6) && is_get && exchange_next_candidate(exchange)) {
+        if (exchange_is_challenge(response)) {
+            if (exchange_meet_challenge(exchange, response) == STEP_PARKED)
+                return;
+        } else if (response->code == REST_CODE(4, 6) && is_get &&
+                   exchange_next_candidate(exchange)) {
+            /* MEDIA-06: only GET may be asked again; anything else may have had its effect. */
             if (exchange_forward(exchange) == STEP_PARKED)
                 return;
         } else {
@@ -205,6 +209,7 @@ enum step_result exchange_forward(struct exchange *exchange)
         .handle = exchange,
         .client = exchange->client_key,
         .is_peer_of_client = exchange->match.kind == MAPPING_HC,
+        .withholds_echo = !exchange_may_echo(exchange),
     };
 
     if (exchange->peer.is_secure || exchange->match.authority.scheme == URI_SCHEME_COAPS)

@@ -57,6 +57,7 @@ struct exchange {
     bool is_ended;                      /* both halves are over: in the list `ended` */
     bool was_overdue;                   /* answered 504 while the CoAP half went on */
     bool has_sent;                      /* a request was given to the request layer */
+    bool has_echoed;                    /* a challenge of the node was answered */
     const struct http_request *request; /* borrowed; NULL once detached */
     void *north;
     struct policy *policy;              /* counted */
@@ -126,6 +127,14 @@ bool exchange_next_candidate(struct exchange *exchange);
 
 /* exchange_forward.c */
 enum step_result exchange_forward(struct exchange *exchange);
+
+/* exchange_echo.c: the node wants to know whether the request is fresh (RFC 9175 2.3). PARKED when
+ * it is asked again, otherwise ANSWERED. */
+bool exchange_is_challenge(const struct rest_message *response);
+enum step_result exchange_meet_challenge(struct exchange *exchange,
+                                         const struct rest_message *response);
+/* Whether an Echo value that came with another response may go with the request. */
+bool exchange_may_echo(const struct exchange *exchange);
 
 /* exchange_translate.c: makes the reply from a response. */
 void exchange_translate(struct exchange *exchange, const struct rest_message *response,

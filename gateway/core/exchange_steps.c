@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "core_private.h"
+#include "fields.h"
 #include "method.h"
 #include "node.h"
 #include "policy.h"
@@ -90,6 +91,10 @@ static enum step_result step_map(struct exchange *exchange)
     enum mapping_outcome outcome;
     int error = URI_OK;
 
+    /* A circle through HTTP is invisible to Hop-Limit (RFC 8768 5). */
+    if (fields_via_names(request, policy->name == NULL ? "coapgw" : policy->name))
+        return exchange_fail(exchange, PROBLEM_LOOP, 508,
+                             "the field Via tells that the request was here before");
     /* The target of CONNECT is an authority: there is nothing to map (METH-16). */
     if (request->method == HTTP_METHOD_CONNECT)
         return exchange_fail(exchange, PROBLEM_NOT_IMPLEMENTED, 501,

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 #include "auth.h"
@@ -37,6 +38,8 @@ enum {
      * libmicrohttpd needs there for each field (a record of seven words). */
     REPLY_ROOM = 1024,
     FIELD_RECORD = 64,
+    /* RFC 9175 2.3: how long a sign that a client is there tells that its request is fresh. */
+    FRESH_US = 5000000,
 };
 
 static struct core *core_of(const struct http_call *call)
@@ -231,10 +234,24 @@ static enum MHD_Result queue_reply(struct http_call *call)
     return replying(call, reply, reply->body.length, result);
 }
 
+/* libmicrohttpd sends "100 Continue" behind the first call to a client that waits for it. */
+static void note_continue(struct http_call *call)
+{
+    const char *expectation = http_request_field(&call->request, "Expect");
+    if (call->request.is_http_1_0 || expectation == NULL ||
+        strcasecmp(expectation, "100-continue") != 0)
+        return;
+    call->continue_us = timers_now_us(call->connection->server->timers);
+    call->continue_run = call->connection->server->run_count;
+}
+
 /* The head is complete: the first call of libmicrohttpd. */
 static enum MHD_Result begin_exchange(struct http_call *call)
 {
     struct http_request *request = &call->request;
+    uint64_t age_us =
+        timers_now_us(call->connection->server->timers) - call->connection->accepted_us;
+    request->is_fresh = age_us <= FRESH_US;
     request->roles = auth_roles(core_policy(core_of(call)), &call->connection->peer);
     request->client_key = auth_client_key(&call->connection->peer);
     buffer_init(&call->body, 0);
@@ -255,6 +272,7 @@ static enum MHD_Result begin_exchange(struct http_call *call)
         return queue_reply(call);
     }
     buffer_init(&call->body, maximum);
+    note_continue(call);
     call->state = HTTP_CALL_BODY;
     return MHD_YES;
 }
@@ -303,6 +321,9 @@ static enum MHD_Result take_head(struct http_call *call, const char *method, con
 
 static enum MHD_Result take_body(struct http_call *call, const char *data, size_t length)
 {
+    /* A body that came with the head has not waited for our word, and proves nothing. */
+    if (call->continue_run == call->connection->server->run_count)
+        call->continue_us = 0;
     if (buffer_append(&call->body, data, length) == 0)
         return MHD_YES;
     if (length <= call->body.maximum - call->body.length) {
@@ -336,6 +357,9 @@ static enum MHD_Result run_exchange(struct http_call *call)
 {
     call->request.body = (const uint8_t *)buffer_text(&call->body);
     call->request.body_length = call->body.length;
+    uint64_t now_us = timers_now_us(call->connection->server->timers);
+    if (call->continue_us != 0 && now_us - call->continue_us < FRESH_US)
+        call->request.is_fresh = true;
     http_connection_set_deadline(call->connection, TIMERS_NEVER);
     switch (exchange_run(core_of(call), call->exchange)) {
     case EXCHANGE_ANSWERED:

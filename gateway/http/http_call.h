@@ -37,13 +37,15 @@ enum { HTTP_CALL_ID_SIZE = 13 };
 struct http_call {
     struct http_connection *connection; /* borrowed for life */
     enum http_call_state state;
-    bool is_last;        /* the client asks for nothing more on this connection */
-    bool is_accounted;   /* the core has been told how it ended */
-    uint64_t exchange;   /* id; 0: none was begun, or it is detached */
-    uint64_t began_us;   /* when the request line was there */
-    unsigned status;     /* of the reply; 0: none */
-    uint64_t body_bytes; /* of the reply */
-    char *target;        /* raw request target: owned; NULL when memory was short */
+    bool is_last;          /* the client asks for nothing more on this connection */
+    bool is_accounted;     /* the core has been told how it ended */
+    uint64_t exchange;     /* id; 0: none was begun, or it is detached */
+    uint64_t began_us;     /* when the request line was there */
+    uint64_t continue_us;  /* when the client was told to go on with the body; 0: it was not */
+    uint64_t continue_run; /* of the server, in which that was */
+    unsigned status;       /* of the reply; 0: none */
+    uint64_t body_bytes;   /* of the reply */
+    char *target;          /* raw request target: owned; NULL when memory was short */
     struct http_request_head head;
     struct http_request request;
     struct buffer body;

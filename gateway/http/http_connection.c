@@ -100,6 +100,7 @@ struct http_connection *http_connection_new(struct http_server *server, struct h
     connection->server = server;
     connection->daemon = daemon;
     connection->fd = fd;
+    connection->accepted_us = timers_now_us(server->timers);
     connection->peer = *peer;
     endpoint_address_format(peer, connection->client);
     timer_init(&connection->timer, on_deadline, connection);

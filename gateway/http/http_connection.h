@@ -25,6 +25,7 @@ struct http_connection {
     struct MHD_Connection *library;
     struct http_connection *next, *previous; /* of server->connections */
     int fd;                                  /* libmicrohttpd closes it */
+    uint64_t accepted_us;
     struct endpoint_address peer;
     char client[ENDPOINT_ADDRESS_TEXT_SIZE];
     struct timer timer;

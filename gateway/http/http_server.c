@@ -86,6 +86,7 @@ bool http_server_run(void *handle)
 {
     struct http_server *server = handle;
     bool wants_more = false;
+    server->run_count++;
     for (struct http_daemon *daemon = server->daemons; daemon != NULL; daemon = daemon->next)
         wants_more |= http_daemon_run(daemon);
     free_retired(server);

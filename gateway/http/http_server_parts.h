@@ -26,6 +26,7 @@ struct http_server {
     struct http_daemon *daemons;         /* owned; the first one gets new connections */
     struct http_connection *connections; /* owned; the newest first */
     size_t connection_count;
+    uint64_t run_count;           /* of http_server_run */
     struct timer accept_again;    /* accepting rests until then: descriptors have run out */
     bool has_told_of_descriptors; /* the log has been told, once until nobody waits any more */
     bool is_draining;

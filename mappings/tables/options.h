@@ -27,3 +27,4 @@ OPTION(LOCATION_RESERVED_128, 128, "Location-Reserved-128", 0, 65535, true, true
 OPTION(LOCATION_RESERVED_132, 132, "Location-Reserved-132", 0, 65535, true, true)
 OPTION(LOCATION_RESERVED_136, 136, "Location-Reserved-136", 0, 65535, true, true)
 OPTION(LOCATION_RESERVED_140, 140, "Location-Reserved-140", 0, 65535, true, true)
+OPTION(ECHO, 252, "Echo", 1, 40, false, true)

@@ -27,4 +27,5 @@ PROBLEM(REQUEST_TIMEOUT, "request-timeout", "The request took too long to arrive
 PROBLEM(OVERLOADED, "overloaded", "Too many requests are waiting")
 PROBLEM(OUT_OF_MEMORY, "out-of-memory", "The gateway is short of memory")
 PROBLEM(STOPPING, "stopping", "The gateway is stopping")
-PROBLEM(LOOP, "loop", "The target is the gateway itself")
+PROBLEM(LOOP, "loop", "The request would come back to the gateway")
+PROBLEM(FRESHNESS, "freshness-unknown", "The node wants proof that the request is fresh")

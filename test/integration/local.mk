@@ -4,6 +4,7 @@ SCENARIOS = test/integration/clock.scn \
 	test/integration/congestion.scn \
 	test/integration/daemon.scn \
 	test/integration/discovery.scn \
+	test/integration/echo.scn \
 	test/integration/error.scn \
 	test/integration/http.scn \
 	test/integration/leap.scn \

@@ -115,6 +115,15 @@ test_unit_test_exchange_reply_LDADD = $(UNIT_LIBS)
 test_unit_test_resource_SOURCES = test/unit/test_resource.c $(exchange_fixture)
 test_unit_test_resource_LDADD = $(UNIT_LIBS)
 
+# what a client or a node may ask of an exchange
+wish_tests = test/unit/test_request_echo test/unit/test_exchange_echo
+check_PROGRAMS += $(wish_tests)
+TESTS += $(wish_tests)
+test_unit_test_request_echo_SOURCES = test/unit/test_request_echo.c $(request_fixture)
+test_unit_test_request_echo_LDADD = $(UNIT_LIBS)
+test_unit_test_exchange_echo_SOURCES = test/unit/test_exchange_echo.c $(exchange_fixture)
+test_unit_test_exchange_echo_LDADD = $(UNIT_LIBS)
+
 # http
 http_tests = test/unit/test_http_guard test/unit/test_http_framing test/unit/test_http_server
 http_fixture = test/unit/http_fixture.c test/unit/http_fixture.h

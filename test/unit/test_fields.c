@@ -247,6 +247,41 @@ START_TEST(a_location_is_used_of_created_alone_and_not_beside_reserved_options)
 }
 END_TEST
 
+START_TEST(a_proxy_is_found_by_its_name_in_via)
+{
+    static const struct {
+        const char *value;
+        bool is_named;
+    } cases[] = {
+        {"1.1 gw.example", true},
+        {"HTTP/1.1 GW.example", true},
+        {"1.0 fred, 1.1 gw.example (coapgw)", true},
+        {"1.1 other (a, 1.1 gw.example), 1.1 x", false},
+        {"1.1 other (a \\) , (b) , 1.1 gw.example), 1.1 gw.example", true},
+        {"1.1 other (a (b), 1.1 gw.example", false},
+        {"1.1 gw.example(x)", true},
+        {"1.1 gw.example:8080", false},
+        {"1.1 gw.example.org", false},
+        {"1.1 my-gw.example", false},
+        {"gw.example 1.1", false},
+        {"gw.example", false},
+        {",, ,1.1\tgw.example ,", true},
+        {"1.1", false},
+        {"", false},
+    };
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        struct http_field fields[] = {{"Via", "1.1 first"}, {"via", cases[i].value}};
+        struct http_request request = {.fields = fields, .field_count = 2};
+        ck_assert_msg(fields_via_names(&request, "gw.example") == cases[i].is_named, "%s",
+                      cases[i].value);
+    }
+    struct http_field other = {"X-Via", "1.1 gw.example"};
+    struct http_request request = {.fields = &other, .field_count = 1};
+    ck_assert(!fields_via_names(&request, "gw.example"));
+    proves("EXT-07");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("fields");
@@ -260,6 +295,7 @@ int main(void)
     tcase_add_test(tcase, tags_are_read_back_as_they_were_written);
     tcase_add_test(tcase, options_that_come_from_a_client_field_are_known);
     tcase_add_test(tcase, a_location_is_used_of_created_alone_and_not_beside_reserved_options);
+    tcase_add_test(tcase, a_proxy_is_found_by_its_name_in_via);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
