@@ -60,7 +60,7 @@ enum step_result exchange_meet_challenge(struct exchange *exchange,
     char node[128];
 
     if (exchange->has_echoed)
-        return exchange_fail(exchange, PROBLEM_FORBIDDEN, 403,
+        return exchange_fail(exchange, PROBLEM_FRESHNESS, 403,
                              "%s refused the request a second time, with the proof of freshness "
                              "that it had asked for",
                              exchange_node_phrase(exchange, node, sizeof node));
