@@ -26,6 +26,7 @@
 
 #include "buffer.h"
 #include "document_lines.h"
+#include "text.h"
 
 enum {
     TEXT_MAX = 64 * 1024 * 1024, /* bytes of a file */
@@ -50,13 +51,40 @@ struct document {
     struct known *known;
 };
 
-static void note(struct document *document, unsigned line, const char *reason)
+/* Appends text that may come from the file: an error is one line of UTF-8 whatever stands there. */
+static void append_shown(struct buffer *out, const char *text)
 {
-    if (line > 0) {
-        buffer_printf(&document->errors, "%s:%u: %s\n", document->name, line, reason);
-    } else {
-        buffer_printf(&document->errors, "%s: %s\n", document->name, reason);
+    size_t start = out->length;
+    if (text_repair_utf8(out, text, strlen(text)) != 0) {
+        return;
     }
+    for (size_t i = start; i < out->length; i++) {
+        bool is_control = (unsigned char)out->data[i] < ' ' || out->data[i] == 0x7f;
+        out->data[i] = is_control ? '?' : out->data[i];
+    }
+}
+
+/* `line` is 0 when there is none, `path` "" for the top. */
+static void note(struct document *document, unsigned line, const char *path, const char *reason)
+{
+    struct buffer *errors = &document->errors;
+    struct buffer text;
+    buffer_init(&text, ERRORS_MAX);
+    append_shown(&text, document->name);
+    if (line > 0) {
+        buffer_printf(&text, ":%u", line);
+    }
+    buffer_append_text(&text, ": ");
+    append_shown(&text, path);
+    if (path[0] != '\0') {
+        buffer_append_text(&text, ": ");
+    }
+    append_shown(&text, reason);
+    buffer_append_char(&text, '\n');
+    if (text.failed || buffer_append(errors, text.data, text.length) != 0) {
+        errors->failed = true;
+    }
+    buffer_clear(&text);
 }
 
 static void parse(struct document *document)
@@ -65,11 +93,11 @@ static void parse(struct document *document)
     json_t *top = json_loadb(buffer_text(&document->text), document->text.length,
                              JSON_REJECT_DUPLICATES, &error);
     if (top == NULL) {
-        note(document, error.line > 0 ? (unsigned)error.line : 1, error.text);
+        note(document, error.line > 0 ? (unsigned)error.line : 1, "", error.text);
         return;
     }
     if (!json_is_object(top)) {
-        note(document, 1, "must be a JSON object: { ... }");
+        note(document, 1, "", "must be a JSON object: { ... }");
         json_decref(top);
         return;
     }
@@ -118,7 +146,7 @@ struct document *document_read_file(const char *path)
     if (file == NULL || read_all(file, &document->text) != 0) {
         char reason[256];
         snprintf(reason, sizeof(reason), "cannot be read: %s", strerror(errno));
-        note(document, 0, reason);
+        note(document, 0, "", reason);
     } else {
         parse(document);
     }
@@ -200,25 +228,17 @@ static void append_path(struct buffer *out, const struct document_place *place)
 void document_error(struct document *document, const struct document_place *place,
                     const char *format, ...)
 {
-    struct buffer *errors = &document->errors;
     struct buffer path;
     buffer_init(&path, 1024);
     append_path(&path, place);
-    for (size_t i = 0; i < path.length; i++) { /* a line is one error, and names come from a file */
-        if ((unsigned char)path.data[i] < 0x20 || path.data[i] == 0x7f) {
-            path.data[i] = '?';
-        }
-    }
-    buffer_printf(errors, "%s:%u: %s%s", document->name,
-                  document_line(buffer_text(&document->text), document->text.length, place),
-                  buffer_text(&path), path.length > 0 ? ": " : "");
-    buffer_clear(&path);
     char reason[1024];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(reason, sizeof(reason), format, arguments);
     va_end(arguments);
-    buffer_printf(errors, "%s\n", reason);
+    note(document, document_line(buffer_text(&document->text), document->text.length, place),
+         buffer_text(&path), reason);
+    buffer_clear(&path);
 }
 
 /* Remembers that `key` of the object was asked for. When memory is short it is forgotten, and then

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "text.h"
+
 static struct document *read_text(const char *text)
 {
     struct document *document = document_read_text("etc/x.json", text, strlen(text));
@@ -74,6 +76,29 @@ START_TEST(text_that_is_no_json_object_is_an_error_with_its_line)
             "%s", document_errors(document));
         struct document_place top = document_top(document);
         ck_assert(json_is_object(top.value));
+        document_free(document);
+    }
+}
+END_TEST
+
+START_TEST(an_error_is_one_line_of_utf_8_whatever_the_file_holds)
+{
+    static const char *const texts[] = {
+        "{\"a\": 1,\v\"b\": 2}",
+        "{\"a\nb\": 1}",
+        "{\"a\\n\\u001bb\": 1}",
+        "{\"a\": \xc3\xbc\xc3\xbc}",
+    };
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct document *document = read_text(texts[i]);
+        struct document_place top = document_top(document);
+        document_refuse_unknown(document, &top);
+        const char *errors = document_errors(document);
+        size_t length = strcspn(errors, "\n");
+        ck_assert_msg(length > 0 && strlen(errors) == length + 1, "%s", errors);
+        ck_assert(text_is_utf8(errors, length));
+        for (size_t j = 0; j < length; j++)
+            ck_assert_msg((unsigned char)errors[j] >= ' ', "%s", errors);
         document_free(document);
     }
 }
@@ -213,6 +238,7 @@ int main(void)
     TCase *tests = tcase_create("document");
     tcase_add_test(tests, an_error_names_file_line_and_member);
     tcase_add_test(tests, text_that_is_no_json_object_is_an_error_with_its_line);
+    tcase_add_test(tests, an_error_is_one_line_of_utf_8_whatever_the_file_holds);
     tcase_add_test(tests, unknown_members_are_refused_with_the_nearest_known_name);
     tcase_add_test(tests, a_name_with_controls_makes_no_line_of_its_own);
     tcase_add_test(tests, members_of_the_wrong_kind_are_errors_and_change_nothing);
