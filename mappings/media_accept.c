@@ -321,10 +321,12 @@ unsigned media_quality(const struct http_request *request, const char *type)
     while (next_range(&walk, &range)) {
         has_ranges = true;
         int closeness = fit(&range.syntax, &syntax);
-        if (closeness > closest) {
-            closest = closeness;
+        /* A client that gives two weights to one range means the higher one, as in media_choose. */
+        if (closeness < 0 || closeness < closest)
+            continue;
+        if (closeness > closest || range.quality > quality)
             quality = range.quality;
-        }
+        closest = closeness;
     }
     return has_ranges ? quality : 1000;
 }

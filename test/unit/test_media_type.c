@@ -326,6 +326,19 @@ START_TEST(quality_is_that_of_the_closest_range)
 }
 END_TEST
 
+START_TEST(the_higher_of_two_weights_of_a_range_counts)
+{
+    struct http_field field = {"Accept", "application/cbor;q=0, application/cbor;q=0.2"};
+    struct http_request request = {.fields = &field, .field_count = 1};
+    struct media_options options = {0};
+    struct media_choice choice;
+    media_choose(table, &request, &options, &choice);
+    ck_assert_uint_eq(choice.count, 1);
+    ck_assert(media_is_accepted(table, &request, choice.formats[0]));
+    ck_assert_uint_eq(media_quality(&request, "application/cbor"), 200);
+}
+END_TEST
+
 START_TEST(an_added_format_is_known_both_ways)
 {
     ck_assert_int_eq(media_table_add(table, 65001, "application/x-my", ""), 0);
@@ -436,6 +449,7 @@ int main(void)
     tcase_add_test(tcase, every_known_format_comes_back_from_its_own_fields);
     tcase_add_test(tcase, strict_acceptance_follows_the_closest_range);
     tcase_add_test(tcase, quality_is_that_of_the_closest_range);
+    tcase_add_test(tcase, the_higher_of_two_weights_of_a_range_counts);
     tcase_add_test(tcase, an_added_format_is_known_both_ways);
     tcase_add_test(tcase, an_own_loose_table_is_tried_from_the_most_specific_pattern);
     tcase_add_test(tcase, texts_of_any_length_are_read_within_their_bounds);
