@@ -97,6 +97,21 @@ static int find_format(const struct media_table *table, const struct http_reques
     return media_loose_find(options->loose, &content->type, is_text);
 }
 
+/* A configured type may have a number in this coding and none without it. */
+static const struct media_entry *find_coded_only(const struct media_table *table,
+                                                 const struct content *content)
+{
+    struct media_group group = media_table_group(table, content->type.essence);
+    for (size_t i = 0; i < group.count && content->codings == 1; i++) {
+        struct media_syntax syntax;
+        media_entry_read(group.entries[i], &syntax);
+        if (media_span_equals(content->coding, group.entries[i]->coding) &&
+            media_syntax_same_parameters(&syntax, &content->type))
+            return group.entries[i];
+    }
+    return NULL;
+}
+
 enum media_outcome media_from_request(const struct media_table *table,
                                       const struct http_request *request,
                                       const struct media_options *options, uint16_t *format)
@@ -111,6 +126,11 @@ enum media_outcome media_from_request(const struct media_table *table,
     if (media_span_equals(content.type.essence, MEDIA_COAP_PAYLOAD))
         return read_coap_payload(&content, options, format);
 
+    const struct media_entry *coded_only = find_coded_only(table, &content);
+    if (coded_only) {
+        *format = coded_only->number;
+        return MEDIA_FOUND;
+    }
     int found = find_format(table, request, &content, options);
     if (found < 0)
         return MEDIA_UNKNOWN;

@@ -63,6 +63,23 @@ START_TEST(formats_are_added_as_an_object_or_as_a_list)
 }
 END_TEST
 
+START_TEST(a_format_may_have_a_number_in_a_coding_only)
+{
+    static const char text[] = "{\"formats\": {\"65002\": {\"type\": \"application/x-my;v=1\","
+                               " \"coding\": \"deflate\"}}}";
+    struct media_table *table = media_table_new();
+    struct document *document = load(table, text);
+    struct http_field field = {"Content-Type", "application/x-my;v=1"};
+    struct http_request request = {.fields = &field, .field_count = 1};
+    struct media_options options = {0};
+    uint16_t format = 0;
+    document_free(document);
+    assert_format(table, "application/x-my;v=1", "deflate", 65002);
+    ck_assert_int_eq(media_from_request(table, &request, &options, &format), MEDIA_UNKNOWN);
+    media_table_free(table);
+}
+END_TEST
+
 START_TEST(absent_formats_are_no_error)
 {
     struct media_table *table = media_table_new();
@@ -160,6 +177,7 @@ int main(void)
     Suite *suite = suite_create("media_load");
     TCase *tcase = tcase_create("media_load");
     tcase_add_test(tcase, formats_are_added_as_an_object_or_as_a_list);
+    tcase_add_test(tcase, a_format_may_have_a_number_in_a_coding_only);
     tcase_add_test(tcase, absent_formats_are_no_error);
     tcase_add_test(tcase, wrong_formats_are_errors);
     tcase_add_test(tcase, a_loose_table_outlives_its_document);
