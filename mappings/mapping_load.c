@@ -16,6 +16,7 @@
 #include "mapping_table.h"
 #include "media_type.h"
 #include "method.h"
+#include "uri_private.h"
 
 static unsigned method_bit(const char *text)
 {
@@ -323,14 +324,18 @@ void mapping_load_document(struct mapping_table *table, struct document *documen
     mapping_table_sort_nodes(table);
 }
 
-/* NULL, or why the text is no HC Proxy URI. */
+/* NULL, or why the text is no HC Proxy URI. It stands at the beginning of Location fields and of
+ * links, so it is made of characters that need no escape. */
 static const char *check_hc_uri(const char *uri)
 {
-    size_t length = strlen(uri);
+    size_t length = 0;
     if (uri[0] != '/') {
         return "must begin with \"/\"";
     }
-    if (strcspn(uri, "?#%{}\" ") != length || uri_has_dot_segment(uri, length)) {
+    while (uri[length] == '/' || uri_is_pchar(uri[length])) {
+        length++;
+    }
+    if (uri[length] != '\0' || uri_has_dot_segment(uri, length)) {
         return "must be a path without query, variables, escapes and dot segments";
     }
     if (strncmp(uri, "/nodes/", 7) == 0 || strncmp(uri, "/-/", 3) == 0) {
