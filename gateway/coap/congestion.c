@@ -112,6 +112,13 @@ uint64_t congestion_probing_delay_us(const struct congestion *congestion,
     return ready_us > now_us ? ready_us - now_us : 0;
 }
 
+/* An endpoint that were forgotten sooner would get its next message too soon, if it is a long one.
+ */
+static void remember_silence(const struct message *message)
+{
+    endpoint_keep(message->endpoint, probing_time_us(message->settings, CREDIT_MAX));
+}
+
 void congestion_start(struct congestion *congestion, struct message *message)
 {
     struct endpoint *endpoint = message->endpoint;
@@ -122,9 +129,11 @@ void congestion_start(struct congestion *congestion, struct message *message)
     } else {
         fair_queue_pass(&endpoint->queue, message->client);
     }
-    if (endpoint->is_silent)
+    if (endpoint->is_silent) {
         endpoint->credit_us = credit_since_us(congestion, message) +
                               probing_time_us(message->settings, message->length);
+        remember_silence(message);
+    }
     endpoint->started_us = timers_now_us(congestion->timers);
     message->heard_before = endpoint->heard;
     message->answered_before = endpoint->answered;
@@ -162,6 +171,7 @@ void congestion_give_up(const struct message *message)
         return;
     endpoint->is_silent = true;
     endpoint->credit_us = endpoint->started_us;
+    remember_silence(message);
 }
 
 bool congestion_heard(struct endpoint *endpoint, bool is_answer)
