@@ -17,6 +17,8 @@
 
 #include "world.h"
 
+enum { SEED_SECONDS_MAX = 120 };
+
 struct options {
     uint64_t first, last;
     bool is_tracing;
@@ -30,8 +32,8 @@ static volatile uint64_t current_seed;
 static void crashed(int number)
 {
     char text[96];
-    int length = snprintf(text, sizeof text, "seed %" PRIu64 ": violated no-crash: signal %d\n",
-                          current_seed, number);
+    int length = snprintf(text, sizeof text, "seed %" PRIu64 ": violated %s: signal %d\n",
+                          current_seed, number == SIGALRM ? "no-hang" : "no-crash", number);
 
     /* What stdio holds is lost on purpose: nothing is safe here but this. */
     (void)!write(STDOUT_FILENO, text, (size_t)length);
@@ -105,6 +107,7 @@ static bool run_seed(uint64_t seed, const struct options *options, struct judge 
                      struct totals *totals)
 {
     current_seed = seed;
+    (void)alarm(SEED_SECONDS_MAX);
     judge_begin(judge, options->is_tracing);
     bool is_fine = world_run(seed, judge, totals);
     if (!is_fine)
@@ -117,7 +120,7 @@ static bool run_seed(uint64_t seed, const struct options *options, struct judge 
 
 int main(int count, char **arguments)
 {
-    static const int signals[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
+    static const int signals[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGALRM};
     struct options options = {0};
     struct totals totals = {0};
     struct judge judge = {0};

@@ -29,6 +29,8 @@ static void draw_settings(struct scenario *scenario, struct dice *dice)
     }
     if (dice_chance(dice, 200))
         settings->queue_per_node = (uint32_t)dice_spread(dice, 1, 300);
+    if (dice_chance(dice, 300))
+        settings->probing_rate_milli = (uint32_t)dice_spread(dice, 100, 1000000);
     settings->is_non_confirmable = dice_chance(dice, 150);
 }
 

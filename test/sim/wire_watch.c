@@ -169,9 +169,45 @@ static void drop_spent(struct place *place)
 
     for (record = TAILQ_FIRST(&place->live); record != NULL; record = next) {
         next = TAILQ_NEXT(record, link);
-        if (place->world->now_us > gone_us(place, record, false))
-            close_record(place, record);
+        if (place->world->now_us <= gone_us(place, record, false))
+            continue;
+        close_record(place, record);
+        if (place->is_silent || record->first_us <= place->answered_us)
+            continue;
+        place->is_silent = true;
+        place->silent_from_us = record->first_us;
+        place->silent_bytes = 0;
     }
+}
+
+bool wire_watch_is_lively(const struct place *place)
+{
+    const struct settings *settings = settings_of(place);
+    uint64_t soonest_us =
+        (uint64_t)settings->ack_timeout_ms * MS * backoff(settings->max_retransmit + 1);
+
+    /* The time that a NON waited in the queue counts: nobody knows how soon it is given up. */
+    if (settings->is_non_confirmable)
+        return false;
+    if ((uint64_t)settings->acked_deadline_ms * MS < soonest_us)
+        soonest_us = (uint64_t)settings->acked_deadline_ms * MS;
+    return place->world->now_us - place->answered_us < soonest_us;
+}
+
+/* RFC 7252 4.7; retransmissions do not count. */
+static void judge_probing_rate(struct place *place, size_t length)
+{
+    struct world *world = place->world;
+    uint64_t time_us = world->now_us - place->silent_from_us + world_slack_us(world) + MS;
+
+    if (!place->is_silent)
+        return;
+    place->silent_bytes += length;
+    judge_that(world->judge, INVARIANT_PROBING_RATE,
+               place->silent_bytes * UINT64_C(1000000000) <=
+                   time_us * settings_of(place)->probing_rate_milli,
+               "node %u: %llu bytes in %.3f s without an answer", place->index,
+               (unsigned long long)place->silent_bytes, (double)time_us / S);
 }
 
 /* The request of a client that the query names. */
@@ -207,7 +243,8 @@ static struct wire_record *find_live(struct place *place, const struct wire_mess
     return NULL;
 }
 
-static void open_record(struct place *place, const struct wire_message *message, uint64_t digest)
+static void open_record(struct place *place, const struct wire_message *message, uint64_t digest,
+                        size_t length)
 {
     struct world *world = place->world;
     void **at = mid_map_at(&place->sent, message->mid);
@@ -216,6 +253,7 @@ static void open_record(struct place *place, const struct wire_message *message,
 
     place->opened++;
     drop_spent(place);
+    judge_probing_rate(place, length);
     judge_that(world->judge, INVARIANT_NSTART, wire_watch_slots(place, true) < nstart,
                "node %u: MID %u is sent while %u are unacknowledged", place->index, message->mid,
                wire_watch_slots(place, true));
@@ -298,7 +336,7 @@ static void sent_request(struct place *place, const struct wire_message *message
     judge_that(world->judge, INVARIANT_MID_ONCE, !is_recent,
                "node %u: MID %u is used again after %.3f s", place->index, message->mid,
                is_recent ? (double)(world->now_us - record->first_us) / S : 0);
-    open_record(place, message, digest);
+    open_record(place, message, digest, length);
 }
 
 static void sent_reply(struct place *place, const struct wire_message *message)
@@ -456,6 +494,11 @@ void wire_watch_comes(struct place *place, const uint8_t *bytes, size_t length)
         .must_reply = result != WIRE_IGNORED && message.type == WIRE_CON,
         .replied = -1,
     };
+    /* An empty ACK promises an answer and is none; anything else shows that somebody is there. */
+    if (result != WIRE_FINE || message.code != 0 || message.type != WIRE_ACK) {
+        place->answered_us = place->world->now_us;
+        place->is_silent = false;
+    }
     if (result != WIRE_FINE)
         watch->must_reset = watch->must_reply;
     else if (message.code == 0 && message.type != WIRE_CON)

@@ -8,6 +8,7 @@
 #include "message_layer.h"
 #include "policy.h"
 #include "request_layer.h"
+#include "rest.h"
 #include "timers.h"
 
 /*
@@ -190,14 +191,15 @@ static void drain_begins(void *handle, void *subject)
     world_later(world, 5 * S, drain_ends, world, NULL);
 }
 
-/* A request may wait because the node has all that may be sent already (coap.outstanding), or
- * because every MID is in use. */
+/* A request may wait because the gateway has sent all that may be outstanding, because
+ * every MID is in use, or because the node does not answer (PROBING_RATE). */
 static void judge_slots(struct world *world, struct place *place)
 {
     const struct endpoint *endpoint =
         message_layer_find_endpoint(request_layer_messages(world->requests), &place->address);
 
     if (endpoint == NULL || endpoint_queue_length(endpoint) == 0 || place->opened > MIDS_SPENT ||
+        !wire_watch_is_lively(place) ||
         message_layer_outstanding(request_layer_messages(world->requests)) >=
             world->scenario.outstanding)
         return;
@@ -322,6 +324,13 @@ static uint64_t quiet_us(const struct world *world)
     return longest_us > QUIET_S * (uint64_t)S ? longest_us : QUIET_S * (uint64_t)S;
 }
 
+/* For how long an endpoint is remembered that did not answer: what the longest message takes at
+ * PROBING_RATE. */
+static uint64_t silence_us(const struct world *world)
+{
+    return REST_REQUEST_SIZE * UINT64_C(1000000000) / world->scenario.settings.probing_rate_milli;
+}
+
 static void let_time_pass(struct world *world)
 {
     uint64_t quiet = quiet_us(world);
@@ -340,7 +349,8 @@ static void let_time_pass(struct world *world)
     while (turn(world, world->clients_done_us + quiet))
         continue;
     judge_quiet(world);
-    while (turn(world, world->clients_done_us + 2 * quiet + 2 * EXCHANGE_LIFETIME_S * (uint64_t)S))
+    while (turn(world, world->clients_done_us + 2 * quiet + 2 * EXCHANGE_LIFETIME_S * (uint64_t)S +
+                           silence_us(world)))
         continue;
     judge_idle(world);
 }

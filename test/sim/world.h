@@ -114,9 +114,13 @@ struct place {
     struct value_history histories[MODEL_RESOURCES_MAX];
     /* of wire_watch */
     struct wire_records live;
-    unsigned opened;     /* interactions */
-    struct mid_map sent; /* struct wire_record by MID of ours */
-    struct mid_map came; /* struct wire_seen by MID of theirs */
+    unsigned opened;      /* interactions */
+    uint64_t answered_us; /* when something came that is no empty ACK */
+    bool is_silent;       /* an interaction ended without any answer since its beginning */
+    uint64_t silent_from_us;
+    uint64_t silent_bytes; /* of requests since then */
+    struct mid_map sent;   /* struct wire_record by MID of ours */
+    struct mid_map came;   /* struct wire_seen by MID of theirs */
 };
 
 /* --- the whole --- */
@@ -243,6 +247,8 @@ void wire_watch_returns(struct place *place, const uint8_t *bytes, size_t length
 void wire_watch_audit(struct place *place);
 /* Interactions that hold a slot for sure, resp. that may hold one. */
 unsigned wire_watch_slots(struct place *place, bool for_sure);
+/* True when the gateway cannot have given the node up: it has answered not long ago. */
+bool wire_watch_is_lively(const struct place *place);
 void wire_watch_clear(struct place *place);
 
 /* name_service.c */
