@@ -49,8 +49,11 @@ struct http_request {
     bool is_http_1_0;
     const struct http_field *fields; /* in the order in which they came */
     size_t field_count;
-    unsigned roles;      /* bits of enum role; 0: nobody (only health is answered) */
-    const char *client;  /* address for the access log */
+    unsigned roles;     /* bits of enum role; 0: nobody (only health is answered) */
+    const char *client; /* address for the access log */
+    /* Who asks, as far as authentication knows: the same for all requests of one. 0 where everybody
+     * is nobody in particular ("auth": "none"). */
+    uint64_t principal;
     uint64_t client_key; /* the same for all requests of one client: whoever waits for a node waits
                             in turns with other clients. By address; of IPv6 the /64 */
     bool has_body;       /* Content-Length above 0 or chunked */

@@ -4,7 +4,7 @@
 
 /*
  * resource: the gateway's own resources, as a table from path to function: health, metrics,
- * /.well-known/core.
+ * /.well-known/core, results that wait to be fetched.
  */
 
 #include <stdbool.h>
@@ -14,7 +14,7 @@ struct http_reply;
 struct http_request;
 
 struct resource {
-    const char *path; /* exact */
+    const char *path; /* exact; one that ends with a slash stands for all below it */
     unsigned methods; /* bits of enum http_method */
     unsigned roles;   /* bits of enum role that the client needs one of; 0: none at all */
     void (*respond)(struct core *core, const struct http_request *request,

@@ -17,6 +17,7 @@
 #include "node.h"
 #include "policy.h"
 #include "request_layer.h"
+#include "status_monitor.h"
 #include "timers.h"
 
 /* STATUS-47: an ICMP error that names no request ends none. */
@@ -43,7 +44,9 @@ struct core *core_new(const struct core_options *options)
     core->nodes = node_table_new();
     core->metrics = metrics_new();
     core->names = names_new(options->timers, &core->options.resolver);
-    if (core->nodes == NULL || core->metrics == NULL || core->names == NULL) {
+    core->monitors = status_monitors_new(options->timers, &options->random);
+    if (core->nodes == NULL || core->metrics == NULL || core->names == NULL ||
+        core->monitors == NULL) {
         core_free(core);
         return NULL;
     }
@@ -61,6 +64,7 @@ void core_free(struct core *core)
     exchange_abandon_all(core);
     (void)core_reap(core);
     exchange_table_clear(&core->exchanges);
+    status_monitors_free(core->monitors);
     names_free(core->names);
     metrics_free(core->metrics);
     node_table_free(core->nodes);

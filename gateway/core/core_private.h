@@ -16,13 +16,15 @@
 
 struct names;
 struct node_table;
+struct status_monitors;
 
 struct core {
     struct core_options options;
     struct policy *policy;    /* of new exchanges; NULL before the first */
-    struct node_table *nodes; /* owned, like the next two */
+    struct node_table *nodes; /* owned, like the next three */
     struct metrics *metrics;
     struct names *names;
+    struct status_monitors *monitors;
     struct exchange_table exchanges;
     bool is_draining;
     struct log_limit peer_limit; /* of lines that a node can provoke */

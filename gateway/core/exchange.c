@@ -35,6 +35,7 @@ static void open_exchange(struct exchange *exchange, struct core *core,
     exchange->core = core;
     exchange->request = request;
     exchange->north = north;
+    exchange->is_attached = true;
     exchange->policy = policy_reference(core->policy);
     exchange->method = request->method;
     exchange->client_key = request->client_key;
@@ -43,6 +44,8 @@ static void open_exchange(struct exchange *exchange, struct core *core,
     exchange->content_format = MEDIA_FORMAT_NONE;
     exchange->wait.answered = wake;
     exchange->wait.handle = exchange;
+    prefer_read(request, &exchange->preferences);
+    exchange_init_patience(exchange);
     rest_request_init(&exchange->coap);
     http_reply_init(&exchange->reply, REPLY_BODY_MAX);
 }
@@ -83,21 +86,29 @@ enum exchange_progress exchange_begin(struct core *core, const struct http_reque
 enum exchange_progress exchange_run(struct core *core, uint64_t id)
 {
     struct exchange *exchange = exchange_table_find(&core->exchanges, id);
+    enum exchange_progress progress = EXCHANGE_PARKED;
 
     if (exchange == NULL)
         return EXCHANGE_NO_MEMORY;
     if (exchange_is_answered(exchange))
         return EXCHANGE_ANSWERED;
-    if (exchange->wait.entry != NULL)
-        return EXCHANGE_PARKED;
-    return progress_of(exchange_advance(exchange));
+    if (exchange->wait.entry == NULL)
+        progress = progress_of(exchange_advance(exchange));
+    if (progress == EXCHANGE_PARKED)
+        exchange_begin_patience(exchange);
+    return progress;
 }
 
 void exchange_tell(struct exchange *exchange)
 {
     assert(exchange_is_answered(exchange));
-    if (exchange->request != NULL)
+    timers_disarm(exchange->core->options.timers, &exchange->patience);
+    if (exchange->async != NULL) {
+        exchange_complete_async(exchange);
+        exchange_end_if_over(exchange);
+    } else if (exchange->is_attached) {
         exchange->core->options.north->answered(exchange->north);
+    }
 }
 
 void exchange_resume(struct exchange *exchange)
@@ -125,34 +136,47 @@ const struct http_reply *exchange_reply(struct core *core, uint64_t id)
 {
     const struct exchange *exchange = exchange_table_find(&core->exchanges, id);
 
+    if (exchange != NULL && exchange->async != NULL)
+        return exchange_async_reply(exchange);
     return exchange != NULL && exchange_is_answered(exchange) ? &exchange->reply : NULL;
 }
 
 void exchange_end_if_over(struct exchange *exchange)
 {
-    if (exchange->is_ended || exchange->request != NULL || exchange->request_id != 0)
+    if (exchange->is_ended || exchange->is_attached || exchange->request != NULL ||
+        exchange->request_id != 0)
         return;
     exchange->is_ended = true;
     TAILQ_INSERT_TAIL(&exchange->core->exchanges.ended, exchange, link);
 }
 
-/* A request that still waits for a name has sent nothing and ends here; one that was given to the
- * request layer runs on. */
+/* Nobody wants the reply any more: what waits for a name has sent nothing and ends here. */
+static void forget_request(struct exchange *exchange)
+{
+    exchange->request = NULL;
+    names_forget(&exchange->wait);
+    timers_disarm(exchange->core->options.timers, &exchange->patience);
+}
+
+/* A request that was given to the request layer runs on, and so does one whose reply is wanted
+ * later. */
 void exchange_detach(struct core *core, uint64_t id)
 {
     struct exchange *exchange = exchange_table_find(&core->exchanges, id);
 
-    if (exchange == NULL || exchange->request == NULL)
+    if (exchange == NULL || !exchange->is_attached)
         return;
-    exchange->request = NULL;
+    exchange->is_attached = false;
     exchange->north = NULL;
-    names_forget(&exchange->wait);
+    if (exchange->async == NULL)
+        forget_request(exchange);
     exchange_end_if_over(exchange);
 }
 
 static void close_exchange(struct exchange *exchange)
 {
     http_reply_clear(&exchange->reply);
+    exchange_free_async(exchange);
     node_release(exchange->node);
     policy_release(exchange->policy);
     exchange_table_remove(&exchange->core->exchanges, exchange);
@@ -177,7 +201,8 @@ void exchange_abandon_all(struct core *core)
 
         if (exchange == NULL)
             continue;
-        assert(exchange->request == NULL);
+        assert(!exchange->is_attached);
+        forget_request(exchange);
         if (exchange->request_id != 0)
             request_cancel(core->options.requests, exchange->request_id);
         exchange->request_id = 0;
@@ -191,7 +216,8 @@ void core_refuse_waiting(struct core *core)
     for (size_t i = 0; i < core->exchanges.slot_count; i++) {
         struct exchange *exchange = core->exchanges.slots[i].exchange;
 
-        if (exchange == NULL || exchange->request == NULL || exchange_is_answered(exchange))
+        if (exchange == NULL || !exchange->is_attached || exchange->async != NULL ||
+            exchange_is_answered(exchange))
             continue;
         names_forget(&exchange->wait);
         (void)exchange_fail(exchange, PROBLEM_STOPPING, 503,

@@ -15,10 +15,13 @@
 #include "mapping.h"
 #include "media_type.h"
 #include "names.h"
+#include "prefer.h"
 #include "problem.h"
 #include "request_layer.h"
 #include "rest.h"
+#include "timers.h"
 
+struct exchange_async;
 struct node;
 struct policy;
 
@@ -58,7 +61,10 @@ struct exchange {
     bool was_overdue;                   /* answered 504 while the CoAP half went on */
     bool has_sent;                      /* a request was given to the request layer */
     bool has_echoed;                    /* a challenge of the node was answered */
-    const struct http_request *request; /* borrowed; NULL once detached */
+    bool is_attached;                   /* the HTTP side is there */
+    struct exchange_async *async;       /* owned; the client got 202 and was not made to wait */
+    const struct http_request *request; /* borrowed, or that of `async`; NULL once nobody wants the
+                                           reply any more */
     void *north;
     struct policy *policy;              /* counted */
     const struct mapping_policy *rules; /* of the mapping; borrowed from the policy */
@@ -66,6 +72,8 @@ struct exchange {
     unsigned method;                    /* one bit of enum http_method, override applied */
     uint64_t client_key;                /* of the request: it may be gone when we ask again */
     uint64_t began_us;
+    struct preferences preferences;
+    struct timer patience; /* armed: how long the client wants to wait for its answer */
     unsigned names_asked;
     struct names_wait wait;
     struct endpoint_address peer; /* where messages go; valid from AUTHORIZE on */
@@ -86,7 +94,7 @@ struct exchange {
 /* exchange.c */
 /* Goes on after a wait; tells the HTTP side when the reply is complete. */
 void exchange_resume(struct exchange *exchange);
-/* The reply was completed by an event: tells the HTTP side. */
+/* The reply was completed by an event: tells the HTTP side, or the status monitor. */
 void exchange_tell(struct exchange *exchange);
 /* Hands the exchange to the reaper when both halves are over. */
 void exchange_end_if_over(struct exchange *exchange);
@@ -127,6 +135,17 @@ bool exchange_next_candidate(struct exchange *exchange);
 
 /* exchange_forward.c */
 enum step_result exchange_forward(struct exchange *exchange);
+
+/* exchange_prefer.c: how long the client waits. */
+void exchange_init_patience(struct exchange *exchange);
+/* The exchange is parked: from now on the client waits. */
+void exchange_begin_patience(struct exchange *exchange);
+/* 202, of an exchange with `async`. */
+const struct http_reply *exchange_async_reply(const struct exchange *exchange);
+/* The reply is complete and goes to the status monitor. */
+void exchange_complete_async(struct exchange *exchange);
+/* Harmless without. */
+void exchange_free_async(struct exchange *exchange);
 
 /* exchange_echo.c: the node wants to know whether the request is fresh (RFC 9175 2.3). PARKED when
  * it is asked again, otherwise ANSWERED. */

@@ -33,6 +33,7 @@ struct translation {
     int format;               /* Content-Format; -1: none */
     const char *client_field; /* 4.02 for an option that this field of the client's made */
     bool varies_by_accept;
+    bool is_minimal; /* the client wants no content, and gets none */
 };
 
 static bool is_error(const struct translation *translation)
@@ -110,6 +111,12 @@ static void read_response(struct translation *translation)
     translation->client_field = find_blamed_field(translation);
     context.blames_client_field = translation->client_field != NULL;
     translation->status = status_from_code(translation->response->code, &context);
+    /* RFC 7240 4.2: what became of it is told by the status alone. */
+    translation->is_minimal =
+        exchange->preferences.return_minimal && (translation->response->code == REST_CODE(2, 2) ||
+                                                 translation->response->code == REST_CODE(2, 4));
+    if (translation->is_minimal)
+        translation->status = 204;
 }
 
 static int copy_payload(const struct translation *translation)
@@ -272,13 +279,16 @@ static int add_vary(const struct translation *translation)
     const struct exchange *exchange = translation->exchange;
     bool by_accept = translation->varies_by_accept || exchange->choice.count > 0 ||
                      exchange->rules->strict_accept;
+    bool by_coding = exchange->choice.depends_on_coding;
+    /* RFC 7240 2: what may be cached could have been 202 or 204. */
+    bool by_preference = is_safe(exchange);
 
-    if (!by_accept && !exchange->choice.depends_on_coding)
+    if (!by_accept && !by_coding && !by_preference)
         return 0;
-    return http_reply_add(&translation->exchange->reply, "Vary", "%s%s%s",
-                          by_accept ? "Accept" : "",
-                          by_accept && exchange->choice.depends_on_coding ? ", " : "",
-                          exchange->choice.depends_on_coding ? "Accept-Encoding" : "");
+    return http_reply_add(
+        &translation->exchange->reply, "Vary", "%s%s%s%s%s", by_accept ? "Accept" : "",
+        by_accept && by_coding ? ", " : "", by_coding ? "Accept-Encoding" : "",
+        (by_accept || by_coding) && by_preference ? ", " : "", by_preference ? "Prefer" : "");
 }
 
 /* What a person with curl -i wants to know of the CoAP side. */
@@ -330,6 +340,8 @@ static void make_reply(struct translation *translation, const struct request_rep
     failed |=
         freshness_add_fields(response, translation->status, is_safe(exchange), &exchange->reply);
     failed |= add_vary(translation);
+    if (translation->is_minimal)
+        failed |= http_reply_add(&exchange->reply, "Preference-Applied", "return=minimal");
     failed |= add_traces(exchange, response, report);
     exchange->step = EXCHANGE_STEP_ANSWERED;
     if (failed != 0)

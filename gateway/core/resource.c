@@ -19,6 +19,7 @@
 #include "node.h"
 #include "policy.h"
 #include "request_layer.h"
+#include "status_monitor.h"
 #include "uri.h"
 
 static void answer_text(struct http_reply *reply, const char *text)
@@ -143,18 +144,33 @@ static void respond_core(struct core *core, const struct http_request *request,
     }
 }
 
+static void respond_status(struct core *core, const struct http_request *request,
+                           struct http_reply *reply)
+{
+    if (!status_monitors_answer(core->monitors, request, reply))
+        exchange_refusal(core, 404, "not-found",
+                         "no result waits here for you: it was kept for a while, or there was none",
+                         request, reply);
+}
+
 const struct resource *resource_find(const char *target)
 {
     static const struct resource resources[] = {
         {"/-/health/live", HTTP_METHOD_GET | HTTP_METHOD_HEAD, 0, respond_live},
         {"/-/health/ready", HTTP_METHOD_GET | HTTP_METHOD_HEAD, 0, respond_ready},
         {"/-/metrics", HTTP_METHOD_GET | HTTP_METHOD_HEAD, ROLE_READ, respond_metrics},
+        {STATUS_MONITOR_PATH, HTTP_METHOD_GET | HTTP_METHOD_HEAD, ROLE_READ, respond_status},
         {"/.well-known/core", HTTP_METHOD_GET | HTTP_METHOD_HEAD, ROLE_READ, respond_core},
     };
     size_t length = strcspn(target, "?");
 
-    for (size_t i = 0; i < sizeof resources / sizeof resources[0]; i++)
-        if (strlen(resources[i].path) == length && memcmp(resources[i].path, target, length) == 0)
+    for (size_t i = 0; i < sizeof resources / sizeof resources[0]; i++) {
+        size_t own = strlen(resources[i].path);
+        bool is_folder = resources[i].path[own - 1] == '/';
+
+        if ((is_folder ? own <= length : own == length) &&
+            memcmp(resources[i].path, target, own) == 0)
             return &resources[i];
+    }
     return NULL;
 }

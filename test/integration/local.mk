@@ -13,6 +13,7 @@ SCENARIOS = test/integration/clock.scn \
 	test/integration/method.scn \
 	test/integration/option.scn \
 	test/integration/parallel.scn \
+	test/integration/prefer.scn \
 	test/integration/resolver.scn \
 	test/integration/security.scn \
 	test/integration/self.scn \

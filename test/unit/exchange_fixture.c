@@ -237,7 +237,9 @@ void fixture_set_up(const char *access, const char *mappings)
 {
     static const struct north_ops north = {.answered = answered};
     static const struct resolver_ops resolver = {.ask = ask, .cancel = cancel};
+    static struct random_sequence sequence;
     struct core_options options = {
+        .random = random_sequence_source(&sequence),
         .resolver = {.ops = &resolver},
         .north = &north,
         .wall_ms = wall_ms,
@@ -245,6 +247,7 @@ void fixture_set_up(const char *access, const char *mappings)
     };
 
     memset(&fixture, 0, sizeof fixture);
+    random_sequence_init(&sequence, 7240);
     fixture.timers = timers_new();
     timers_set_now_us(fixture.timers, 1000000000);
     options.timers = fixture.timers;
@@ -392,6 +395,12 @@ void fixture_overdue(const struct request_report *report)
 
     ck_assert(request->is_under_way);
     request->events->overdue(request->handle, report);
+}
+
+void fixture_advance(uint64_t ms)
+{
+    timers_set_now_us(fixture.timers, timers_now_us(fixture.timers) + ms * 1000);
+    timers_run(fixture.timers);
 }
 
 const struct http_reply *fixture_reply(unsigned status)

@@ -92,6 +92,9 @@ void fixture_overdue(const struct request_report *report);
 /* The resolver answers every open question with the address, or not found when NULL. */
 void fixture_resolve(const char *address, const char *second_address);
 
+/* Time passes, then everything that has become due happens. */
+void fixture_advance(uint64_t ms);
+
 /* The reply: fails the test when there is none, or its status is another. */
 const struct http_reply *fixture_reply(unsigned status);
 void fixture_assert_field(const char *name, const char *value);

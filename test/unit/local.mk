@@ -116,9 +116,14 @@ test_unit_test_resource_SOURCES = test/unit/test_resource.c $(exchange_fixture)
 test_unit_test_resource_LDADD = $(UNIT_LIBS)
 
 # what a client or a node may ask of an exchange
-wish_tests = test/unit/test_request_echo test/unit/test_exchange_echo
+wish_tests = test/unit/test_request_echo test/unit/test_exchange_echo test/unit/test_prefer \
+	test/unit/test_exchange_prefer
 check_PROGRAMS += $(wish_tests)
 TESTS += $(wish_tests)
+test_unit_test_prefer_LDADD = $(UNIT_LIBS)
+test_unit_test_exchange_prefer_SOURCES = test/unit/test_exchange_prefer.c $(exchange_fixture)
+test_unit_test_exchange_prefer_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/gateway/core
+test_unit_test_exchange_prefer_LDADD = $(UNIT_LIBS)
 test_unit_test_request_echo_SOURCES = test/unit/test_request_echo.c $(request_fixture)
 test_unit_test_request_echo_LDADD = $(UNIT_LIBS)
 test_unit_test_exchange_echo_SOURCES = test/unit/test_exchange_echo.c $(exchange_fixture)

@@ -296,7 +296,7 @@ START_TEST(accept_candidates_are_tried_in_turn_for_get_alone)
     ck_assert(fixture_has_option(REST_OPTION_ACCEPT, "\x32"));
     fixture_answer(REST_CODE(2, 5), 50, "{}");
     fixture_reply(200);
-    fixture_assert_field("Vary", "Accept");
+    fixture_assert_field("Vary", "Accept, Prefer");
     fixture_request(HTTP_METHOD_GET, "/nodes/kitchen/x");
     fixture_field("Accept", "application/cbor, application/json, text/plain, application/xml, "
                             "application/link-format, application/octet-stream");

@@ -262,7 +262,7 @@ START_TEST(etags_and_times_are_for_get)
     ck_assert_int_eq(fixture_go(), EXCHANGE_PARKED);
     fixture_answer_with(&response, "x");
     fixture_assert_field("ETag", "\"0a1b-50\"");
-    fixture_assert_field("Vary", "Accept");
+    fixture_assert_field("Vary", "Accept, Prefer");
     send(HTTP_METHOD_POST, "/nodes/kitchen/x");
     fixture_answer_with(&response, "x");
     fixture_assert_field("ETag", NULL);
