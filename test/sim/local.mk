@@ -18,3 +18,11 @@ test_sim_run_LDFLAGS = $(AM_LDFLAGS) $(wrapped_memory)
 
 TESTS += test/sim/simulation.sh
 EXTRA_DIST += test/sim/simulation.sh
+
+# Planted defects: one file is compiled anew and linked before the libraries (run-mutants).
+mutant: $(test_sim_run_OBJECTS) $(test_sim_run_DEPENDENCIES)
+	$(COMPILE) -w -iquote $(MUTANT_HOME) -c -o $(MUTANT_PROGRAM).o $(MUTANT_SOURCE)
+	$(CCLD) $(AM_CFLAGS) $(CFLAGS) $(test_sim_run_LDFLAGS) $(LDFLAGS) -o $(MUTANT_PROGRAM) \
+		$(test_sim_run_OBJECTS) $(MUTANT_PROGRAM).o $(test_sim_run_LDADD) $(LIBS)
+.PHONY: mutant
+EXTRA_DIST += test/sim/run-mutants test/sim/mutants

@@ -25,7 +25,7 @@ static void draw_settings(struct scenario *scenario, struct dice *dice)
     }
     if (dice_chance(dice, 250)) {
         settings->deadline_ms = (uint32_t)dice_spread(dice, 200, 120000);
-        settings->acked_deadline_ms = (uint32_t)dice_spread(dice, 200, 150000);
+        settings->acked_deadline_ms = (uint32_t)dice_spread(dice, 200, 600000);
     }
     if (dice_chance(dice, 200))
         settings->queue_per_node = (uint32_t)dice_spread(dice, 1, 300);

@@ -209,6 +209,20 @@ static void judge_slots(struct world *world, struct place *place)
                endpoint_queue_length(endpoint), wire_watch_slots(place, false));
 }
 
+static void judge_bounds(struct world *world, struct place *place)
+{
+    const struct message_layer *messages = request_layer_messages(world->requests);
+    const struct endpoint *endpoint =
+        message_layer_find_endpoint(request_layer_messages(world->requests), &place->address);
+    size_t waiting = endpoint == NULL ? 0 : endpoint_queue_length(endpoint);
+
+    judge_that(world->judge, INVARIANT_BOUNDED,
+               waiting <= world->scenario.settings.queue_per_node &&
+                   message_layer_outstanding(messages) <= world->scenario.outstanding,
+               "node %u: %zu requests wait, %zu are outstanding in all", place->index, waiting,
+               message_layer_outstanding(messages));
+}
+
 static void audit(void *handle, void *subject)
 {
     struct world *world = handle;
@@ -221,6 +235,7 @@ static void audit(void *handle, void *subject)
     for (unsigned i = 0; i < world->scenario.nodes; i++) {
         wire_watch_audit(&world->places[i]);
         judge_slots(world, &world->places[i]);
+        judge_bounds(world, &world->places[i]);
     }
 }
 

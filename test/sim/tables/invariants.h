@@ -19,6 +19,7 @@ INVARIANT(TIMEOUT_EARLY, "timeout-not-early", "504 comes not before the deadline
 INVARIANT(TIMEOUT_LATE, "timeout-not-late", "504 comes not long after the deadline")
 INVARIANT(NSTART, "nstart", "at most NSTART interactions of a node are unacknowledged")
 INVARIANT(SLOT_FREE, "slot-free", "nothing waits for a node that has a slot")
+INVARIANT(BOUNDED, "bounded", "no more waits or is outstanding than the settings allow")
 INVARIANT(PROBING_RATE, "probing-rate", "a node that does not answer gets few bytes (PROBING_RATE)")
 INVARIANT(MID_ONCE, "mid-once", "a MID is not used again within EXCHANGE_LIFETIME")
 INVARIANT(TOKEN_UNIQUE, "token-unique",
