@@ -76,6 +76,13 @@ static int add_bind(const struct config *config, json_t *coap)
                                json_string(endpoint_address_format(&config->bind, text)));
 }
 
+static int add_no_response(const struct settings *settings, json_t *coap)
+{
+    if (!settings->has_no_response)
+        return 0;
+    return json_object_set_new(coap, "no_response", json_integer(settings->no_response));
+}
+
 static int add_upstream_proxy(const struct policy *policy, json_t *coap)
 {
     struct buffer text;
@@ -106,7 +113,8 @@ static json_t *print_coap(const struct config *config)
                   (int)settings->queue_per_node, "outstanding", size(policy->outstanding),
                   "max_body", size(config->coap_max_body), "hop_limit", (int)settings->hop_limit);
 
-    if (coap != NULL && (add_bind(config, coap) != 0 || add_upstream_proxy(policy, coap) != 0)) {
+    if (coap != NULL && (add_bind(config, coap) != 0 || add_no_response(settings, coap) != 0 ||
+                         add_upstream_proxy(policy, coap) != 0)) {
         json_decref(coap);
         return NULL;
     }

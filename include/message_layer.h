@@ -44,6 +44,7 @@ struct message {
     struct endpoint *endpoint;
     enum message_state state;
     bool is_confirmable;
+    bool ends_when_sent;  /* a NON that nobody will answer */
     bool is_continuation; /* of a transfer: the length of the queue is no reason to refuse it, and
                              it goes before what its client has waiting */
     uint64_t client;      /* whose message it is: clients are served in turns */
@@ -70,6 +71,7 @@ enum message_end {
     MESSAGE_END_UNREACHABLE, /* vetted ICMP error, or our own system refuses the destination */
     MESSAGE_END_DISPLACED,   /* never sent: the queue was full and others have fewer waiting */
     MESSAGE_END_GIVEN_UP,    /* never sent: message_layer_give_up */
+    MESSAGE_END_SENT,        /* it has left, as `ends_when_sent` asks for */
 };
 
 enum message_verdict {

@@ -7,10 +7,10 @@
  * random bytes), piggybacked and separate responses, deadlines. A request is named by an id; asking
  * for one that has gone is normal.
  *
- * Every request ends with exactly one final event, `response` or `failed`, unless it is cancelled.
- * `overdue` may come once before the end: the deadline has passed, the waiting side should be
- * answered (504), but the CoAP exchange runs on to MAX_TRANSMIT_WAIT and a late response is still
- * delivered (CONG-11).
+ * Every request ends with exactly one final event, `response`, `failed` or `sent`, unless it is
+ * cancelled. `overdue` may come once before the end: the deadline has passed, the waiting side
+ * should be answered (504), but the CoAP exchange runs on to MAX_TRANSMIT_WAIT and a late response
+ * is still delivered (CONG-11).
  */
 
 #include <stdbool.h>
@@ -62,6 +62,9 @@ struct request_events {
                      const struct request_report *report);
     void (*failed)(void *handle, enum request_failure failure, const struct request_report *report);
     void (*overdue)(void *handle, const struct request_report *report);
+    /* The final event of a request with `ends_when_sent` that has left; NULL where there is none.
+     */
+    void (*sent)(void *handle);
     /* Asked of a response that belongs to the request by endpoint, token and MID, before it ends
      * the request: false when it answers an earlier request with the same token. Then it is
      * ignored but for the acknowledgement of a CON. NULL: none does. */
@@ -80,6 +83,9 @@ struct request_spec {
     uint64_t client;        /* of whom: the clients of a node are served in turns */
     bool is_continuation;   /* the next block of a transfer: see struct message */
     bool is_peer_of_client; /* the client chose the peer, not the configuration */
+    /* The peer is asked for no response (RFC 7967), with settings that make it a NON: the request
+     * ends when it has left. */
+    bool ends_when_sent;
     /* An Echo value that the peer gave with another response does not go with the request: nobody
      * knows whether it is as fresh as that would say (RFC 9175 2.3). */
     bool withholds_echo;

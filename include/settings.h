@@ -24,9 +24,14 @@ struct settings {
     uint32_t acked_deadline_ms;  /* from an empty ACK until the response */
     uint32_t queue_per_node;     /* requests waiting for an NSTART slot */
     uint8_t hop_limit;           /* RFC 8768: 1 .. 255 */
+    bool has_no_response;        /* "no_response": requests with an effect carry the option */
+    uint8_t no_response;         /* RFC 7967 2.1: classes of responses that nobody wants */
     bool is_non_confirmable;     /* "type": "non" */
     bool has_unsafe_timing;
 };
+
+/* RFC 7967 2.1: 2 for class 2.xx, 8 for 4.xx, 16 for 5.xx. */
+enum { NO_RESPONSE_ALL = 2 + 8 + 16 };
 
 /* The defaults of the product. */
 void settings_init(struct settings *settings);

@@ -90,6 +90,23 @@ static void read_type(struct settings *settings, struct document *document,
     }
 }
 
+static void read_no_response(struct settings *settings, struct document *document,
+                             const struct document_place *place)
+{
+    uint32_t classes;
+    if (!read_u32(document, place, "no_response", 0, UINT8_MAX, &classes)) {
+        return;
+    }
+    if ((classes & ~(uint32_t)NO_RESPONSE_ALL) != 0) {
+        struct document_place member = document_member(document, place, "no_response");
+        document_error(document, &member,
+                       "must be a sum of 2 (for 2.xx), 8 (4.xx) and 16 (5.xx) (RFC 7967 2.1)");
+        return;
+    }
+    settings->has_no_response = true;
+    settings->no_response = (uint8_t)classes;
+}
+
 /* What an override has no business with: there is one of each for all nodes. */
 static void refuse_global(struct document *document, const struct document_place *place)
 {
@@ -108,7 +125,7 @@ void settings_read(struct settings *settings, struct document *document,
                    const struct document_place *place, enum settings_scope scope)
 {
     static const char *const unbuilt[] = {"transfer_deadline", "block_size", "blockwise_threshold",
-                                          "block_token", "no_response"};
+                                          "block_token"};
     if (!document_expect_object(document, place)) {
         return;
     }
@@ -118,6 +135,7 @@ void settings_read(struct settings *settings, struct document *document,
                           &settings->acked_deadline_ms);
     read_probing_rate(settings, document, place);
     read_type(settings, document, place);
+    read_no_response(settings, document, place);
     read_u32(document, place, "queue_per_node", 1, 100000, &settings->queue_per_node);
     uint64_t hop_limit;
     if (document_read_number(document, place, "hop_limit", 1, 255, &hop_limit)) {

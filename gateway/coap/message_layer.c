@@ -102,6 +102,8 @@ static void start_message(struct message_layer *layer, struct message *message, 
         timers_arm(layer->timers, &message->timer, message->timeout_us);
     }
     transmit(message);
+    if (message->ends_when_sent && !message->is_confirmable)
+        timers_arm(layer->timers, &message->timer, 0);
 }
 
 /* Starts the message, in the queue or not. When PROBING_RATE does not let it go yet, or every MID
@@ -207,6 +209,10 @@ static void timeout_fired(void *handle)
     }
     if (message->is_refused) {
         message_layer_finish(message, MESSAGE_END_UNREACHABLE);
+        return;
+    }
+    if (!message->is_confirmable) {
+        message_layer_finish(message, MESSAGE_END_SENT);
         return;
     }
     if (message->transmissions <= settings->max_retransmit &&

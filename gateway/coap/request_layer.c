@@ -236,6 +236,13 @@ static void succeed(struct request *request, const struct rest_message *response
     free(request);
 }
 
+static void end_sent(struct request *request)
+{
+    withdraw(request);
+    request->events->sent(request->handle);
+    free(request);
+}
+
 /* --- deadlines --- */
 
 static void tell_overdue(struct request *request)
@@ -322,6 +329,9 @@ static void message_ended(void *handle, struct message *message, enum message_en
         return;
     case MESSAGE_END_DISPLACED:
         fail(request, REQUEST_DISPLACED);
+        return;
+    case MESSAGE_END_SENT:
+        end_sent(request);
         return;
     }
 }
@@ -557,6 +567,7 @@ enum request_refusal request_start(struct request_layer *layer, const struct req
     request->message.datagram = request->datagram;
     request->message.length = length;
     request->message.is_confirmable = !spec->settings->is_non_confirmable;
+    request->message.ends_when_sent = spec->ends_when_sent;
     request->message.settings = spec->settings;
     request->message.client = spec->client;
     request->message.is_continuation = spec->is_continuation;

@@ -134,6 +134,7 @@ enum step_result exchange_compose(struct exchange *exchange)
         failed |= rest_request_add_uint(coap, REST_OPTION_ACCEPT, (uint32_t)exchange->accept);
     failed |=
         rest_request_add_uint(coap, REST_OPTION_HOP_LIMIT, exchange->rules->settings.hop_limit);
+    failed |= exchange_add_no_response(exchange);
     if (failed != 0)
         return fail_too_long(exchange);
     exchange->step = EXCHANGE_STEP_ROUTE;

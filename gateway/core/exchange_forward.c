@@ -138,6 +138,18 @@ static void response_came(void *handle, const struct rest_message *response,
     exchange_end_if_over(exchange);
 }
 
+static void request_sent(void *handle)
+{
+    struct exchange *exchange = handle;
+
+    exchange->request_id = 0;
+    if (wants_answer(exchange)) {
+        (void)exchange_answer_quiet(exchange);
+        exchange_tell(exchange);
+    }
+    exchange_end_if_over(exchange);
+}
+
 static void request_failed(void *handle, enum request_failure failure,
                            const struct request_report *report)
 {
@@ -151,15 +163,21 @@ static void request_failed(void *handle, enum request_failure failure,
         [REQUEST_DISPLACED] = NODE_FAILURES,
     };
     struct exchange *exchange = handle;
+    /* Silence is what the node was asked for. */
+    bool is_silence =
+        exchange->is_quiet && failure == REQUEST_TIMED_OUT && report->transmissions > 0;
 
     exchange->request_id = 0;
-    if (failure == REQUEST_TIMED_OUT && !exchange->was_overdue)
+    if (failure == REQUEST_TIMED_OUT && !exchange->was_overdue && !is_silence)
         node_timed_out(exchange->node, take_retransmissions(exchange, report));
-    if (failures[failure] < NODE_FAILURES)
+    if (failures[failure] < NODE_FAILURES && !is_silence)
         node_failed(exchange->node, failures[failure], take_retransmissions(exchange, report),
                     exchange->core->options.wall_ms());
     if (wants_answer(exchange)) {
-        (void)fail_request(exchange, failure, report);
+        if (is_silence)
+            (void)exchange_answer_quiet(exchange);
+        else
+            (void)fail_request(exchange, failure, report);
         exchange_tell(exchange);
     }
     exchange_end_if_over(exchange);
@@ -170,9 +188,13 @@ static void request_overdue(void *handle, const struct request_report *report)
     struct exchange *exchange = handle;
 
     exchange->was_overdue = true;
-    node_timed_out(exchange->node, take_retransmissions(exchange, report));
+    if (!exchange->is_quiet)
+        node_timed_out(exchange->node, take_retransmissions(exchange, report));
     if (wants_answer(exchange)) {
-        (void)fail_timeout(exchange, report);
+        if (exchange->is_quiet)
+            (void)exchange_answer_quiet(exchange);
+        else
+            (void)fail_timeout(exchange, report);
         exchange_tell(exchange);
     }
 }
@@ -200,15 +222,17 @@ enum step_result exchange_forward(struct exchange *exchange)
         .response = response_came,
         .failed = request_failed,
         .overdue = request_overdue,
+        .sent = request_sent,
     };
     struct request_spec spec = {
         .peer = exchange->peer,
         .message = &exchange->coap.message,
-        .settings = &exchange->rules->settings,
+        .settings = exchange->is_quiet ? &exchange->quiet_settings : &exchange->rules->settings,
         .events = &events,
         .handle = exchange,
         .client = exchange->client_key,
         .is_peer_of_client = exchange->match.kind == MAPPING_HC,
+        .ends_when_sent = exchange_wants_no_answer(exchange),
         .withholds_echo = !exchange_may_echo(exchange),
     };
 

@@ -60,6 +60,7 @@ struct exchange {
     bool is_ended;                      /* both halves are over: in the list `ended` */
     bool was_overdue;                   /* answered 504 while the CoAP half went on */
     bool has_sent;                      /* a request was given to the request layer */
+    bool is_quiet;                      /* the node is asked for fewer answers: `quiet_settings` */
     bool has_echoed;                    /* a challenge of the node was answered */
     bool is_attached;                   /* the HTTP side is there */
     struct exchange_async *async;       /* owned; the client got 202 and was not made to wait */
@@ -76,6 +77,7 @@ struct exchange {
     struct timer patience; /* armed: how long the client wants to wait for its answer */
     unsigned names_asked;
     struct names_wait wait;
+    struct settings quiet_settings;
     struct endpoint_address peer; /* where messages go; valid from AUTHORIZE on */
     uint64_t request_id;          /* of the request layer; 0: none under way */
     unsigned transmissions;       /* of the request under way that the node was told of */
@@ -135,6 +137,13 @@ bool exchange_next_candidate(struct exchange *exchange);
 
 /* exchange_forward.c */
 enum step_result exchange_forward(struct exchange *exchange);
+
+/* exchange_quiet.c: requests to which not every answer is wanted (RFC 7967). */
+/* Adds No-Response when the mapping asks for it. 0, or -1 when it does not fit. */
+int exchange_add_no_response(struct exchange *exchange);
+bool exchange_wants_no_answer(const struct exchange *exchange);
+/* Nobody answered, which says that all is well: 204. Always STEP_ANSWERED. */
+enum step_result exchange_answer_quiet(struct exchange *exchange);
 
 /* exchange_prefer.c: how long the client waits. */
 void exchange_init_patience(struct exchange *exchange);

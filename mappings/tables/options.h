@@ -28,3 +28,4 @@ OPTION(LOCATION_RESERVED_132, 132, "Location-Reserved-132", 0, 65535, true, true
 OPTION(LOCATION_RESERVED_136, 136, "Location-Reserved-136", 0, 65535, true, true)
 OPTION(LOCATION_RESERVED_140, 140, "Location-Reserved-140", 0, 65535, true, true)
 OPTION(ECHO, 252, "Echo", 1, 40, false, true)
+OPTION(NO_RESPONSE, 258, "No-Response", 0, 1, false, false)

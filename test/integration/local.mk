@@ -11,6 +11,7 @@ SCENARIOS = test/integration/clock.scn \
 	test/integration/media.scn \
 	test/integration/message.scn \
 	test/integration/method.scn \
+	test/integration/no_response.scn \
 	test/integration/option.scn \
 	test/integration/parallel.scn \
 	test/integration/prefer.scn \

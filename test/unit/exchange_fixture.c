@@ -51,6 +51,7 @@ enum request_refusal request_start(struct request_layer *layer, const struct req
     request->handle = spec->handle;
     request->is_peer_of_client = spec->is_peer_of_client;
     request->is_under_way = true;
+    request->ends_when_sent = spec->ends_when_sent;
     *id = ++fixture.request_count;
     return REQUEST_STARTED;
 }

@@ -30,6 +30,7 @@ struct fixture_request {
     void *handle;
     bool is_peer_of_client;
     bool is_under_way;
+    bool ends_when_sent;
 };
 
 struct fixture_question {

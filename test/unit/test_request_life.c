@@ -532,6 +532,39 @@ START_TEST(an_answer_to_an_earlier_request_with_the_token_is_acknowledged_and_ig
 }
 END_TEST
 
+static unsigned left;
+
+static void count_left(void *handle)
+{
+    (void)handle;
+    left++;
+}
+
+START_TEST(a_request_that_nobody_answers_ends_when_it_has_left)
+{
+    static const struct request_events events = {.sent = count_left};
+    struct rest_message get = {.code = REST_POST};
+    struct request_spec spec = {.peer = w.node,
+                                .message = &get,
+                                .settings = &w.settings,
+                                .events = &events,
+                                .ends_when_sent = true};
+    uint64_t id;
+
+    w.settings.is_non_confirmable = true;
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(request_start(w.layer, &spec, &id), REQUEST_STARTED);
+    /* The second waits for its turn; neither is told from inside the call. */
+    ck_assert_uint_eq(w.channel.count, 1);
+    ck_assert_uint_eq(left, 0);
+    clock_advance(w.timers, 100000);
+    ck_assert_uint_eq(left, 2);
+    ck_assert_uint_eq(w.channel.count, 2);
+    ck_assert_uint_eq(request_layer_outstanding(w.layer), 0);
+    proves("EXT-08");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("request_life");
@@ -560,6 +593,7 @@ int main(void)
     tcase_add_test(tests, a_token_is_used_again_unless_an_outstanding_request_has_it);
     tcase_add_test(tests,
                    an_answer_to_an_earlier_request_with_the_token_is_acknowledged_and_ignored);
+    tcase_add_test(tests, a_request_that_nobody_answers_ends_when_it_has_left);
     suite_add_tcase(suite, tests);
 
     SRunner *runner = srunner_create(suite);

@@ -122,8 +122,14 @@ START_TEST(members_of_later_versions_and_wrong_places_are_refused)
     document_free(document);
     document = read_settings("{\"outstanding\": 3, \"bind\": \"x\", \"no_response\": 1}",
                              SETTINGS_GLOBAL, &settings);
-    ck_assert_str_eq(document_errors(document),
-                     "x.json:1: no_response: is not available in this version of coapgw\n");
+    ck_assert_str_eq(document_errors(document), "x.json:1: no_response: must be a sum of 2 (for "
+                                                "2.xx), 8 (4.xx) and 16 (5.xx) (RFC 7967 2.1)\n");
+    ck_assert(!settings.has_no_response);
+    document_free(document);
+    document = read_settings("{\"no_response\": 0}", SETTINGS_OVERRIDE, &settings);
+    ck_assert_str_eq(document_errors(document), "");
+    ck_assert(settings.has_no_response);
+    ck_assert_uint_eq(settings.no_response, 0);
     document_free(document);
 }
 END_TEST

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "exchange_private.h"
+
+/*
+ * Requests to which the configuration wants not every answer (RFC 7967 3.4). They are
+ * non-confirmable, since an acknowledgement would be an answer again. When no class of answers is
+ * wanted, the client gets 204 once the request has left; when some are, 204 once the time for them
+ * has passed. Only requests with an effect are asked that way: the answer to the others is all
+ * that they are made for. A body in blocks needs the answer to each of them.
+ */
+
+#include "method.h"
+#include "policy.h"
+
+enum { DATAGRAM_PAYLOAD_MAX = 1024 };
+
+int exchange_add_no_response(struct exchange *exchange)
+{
+    const struct settings *settings = &exchange->rules->settings;
+
+    if (!settings->has_no_response || method_is_safe((enum http_method)exchange->method) ||
+        exchange->coap.message.payload_length > DATAGRAM_PAYLOAD_MAX)
+        return 0;
+    exchange->is_quiet = true;
+    exchange->quiet_settings = *settings;
+    exchange->quiet_settings.is_non_confirmable = true;
+    return rest_request_add_uint(&exchange->coap, REST_OPTION_NO_RESPONSE, settings->no_response);
+}
+
+bool exchange_wants_no_answer(const struct exchange *exchange)
+{
+    return exchange->is_quiet && exchange->quiet_settings.no_response == NO_RESPONSE_ALL;
+}
+
+enum step_result exchange_answer_quiet(struct exchange *exchange)
+{
+    exchange->reply.status = 204;
+    exchange->step = EXCHANGE_STEP_ANSWERED;
+    return STEP_ANSWERED;
+}

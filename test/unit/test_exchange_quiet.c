@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "exchange.h"
+
+/* test_exchange_quiet: requests to which not every answer is wanted (RFC 7967). */
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core_private.h"
+#include "exchange_fixture.h"
+#include "node.h"
+#include "proves.h"
+
+static void set_up(void)
+{
+    fixture_set_up(NULL, "{ \"nodes\": {"
+                         "  \"silent\": { \"address\": \"coap://192.0.2.9\","
+                         "    \"coap\": { \"no_response\": 26 } },"
+                         "  \"modest\": { \"address\": \"coap://192.0.2.8\","
+                         "    \"coap\": { \"no_response\": 2, \"deadline\": 2 } },"
+                         "  \"chatty\": { \"address\": \"coap://192.0.2.7\","
+                         "    \"coap\": { \"no_response\": 0 } },"
+                         "  \"usual\": { \"address\": \"coap://192.0.2.6\" } } }");
+}
+
+static void ask(enum http_method method, const char *target)
+{
+    fixture_request(method, target);
+    if (method == HTTP_METHOD_POST)
+        fixture_body("on");
+    ck_assert_int_eq(fixture_go(), EXCHANGE_PARKED);
+}
+
+static bool has_no_response(const char *value, size_t length)
+{
+    const struct rest_option *option =
+        rest_find_option(&fixture_last()->copy.message, REST_OPTION_NO_RESPONSE);
+
+    return option != NULL && option->length == length && memcmp(option->value, value, length) == 0;
+}
+
+static enum node_state state_of(const char *name)
+{
+    struct node *node = node_acquire(fixture.core->nodes, name);
+    enum node_state state = node_state_of(node);
+
+    node_release(node);
+    return state;
+}
+
+START_TEST(the_option_is_sent_only_when_the_mapping_asks_for_it)
+{
+    ask(HTTP_METHOD_POST, "/nodes/silent/x");
+    ck_assert(has_no_response("\x1a", 1));
+    ck_assert(fixture_last()->settings->is_non_confirmable);
+    ask(HTTP_METHOD_POST, "/nodes/modest/x");
+    ck_assert(has_no_response("\x02", 1));
+    ask(HTTP_METHOD_DELETE, "/nodes/chatty/x");
+    ck_assert(has_no_response("", 0));
+    ask(HTTP_METHOD_POST, "/nodes/usual/x");
+    ck_assert(!fixture_has_option(REST_OPTION_NO_RESPONSE, NULL));
+    ck_assert(!fixture_last()->settings->is_non_confirmable);
+    proves("OPT-22");
+}
+END_TEST
+
+START_TEST(a_question_is_always_answered)
+{
+    ask(HTTP_METHOD_GET, "/nodes/silent/x");
+    ck_assert(!fixture_has_option(REST_OPTION_NO_RESPONSE, NULL));
+    ck_assert(!fixture_last()->settings->is_non_confirmable);
+    fixture_answer(REST_CODE(2, 5), 0, "21");
+    fixture_reply(200);
+}
+END_TEST
+
+START_TEST(with_no_answer_wanted_it_is_done_when_it_has_left)
+{
+    ask(HTTP_METHOD_POST, "/nodes/silent/x");
+    ck_assert(fixture_last()->ends_when_sent);
+    ck_assert_uint_eq(fixture.answered, 0);
+    fixture_last()->is_under_way = false;
+    fixture_last()->events->sent(fixture_last()->handle);
+    ck_assert_uint_eq(fixture.answered, 1);
+    fixture_reply(204);
+    proves("EXT-08");
+}
+END_TEST
+
+START_TEST(silence_means_that_all_is_well)
+{
+    struct request_report report = {.transmissions = 1, .elapsed_us = 2000000};
+
+    ask(HTTP_METHOD_POST, "/nodes/modest/x");
+    ck_assert(!fixture_last()->ends_when_sent);
+    fixture_overdue(&report);
+    fixture_reply(204);
+    fixture_fail(REQUEST_TIMED_OUT, &report);
+    ck_assert_int_eq(state_of("modest"), NODE_UNKNOWN);
+    ask(HTTP_METHOD_POST, "/nodes/modest/x");
+    fixture_fail(REQUEST_TIMED_OUT, &report);
+    fixture_reply(204);
+    ask(HTTP_METHOD_POST, "/nodes/modest/x");
+    fixture_answer(REST_CODE(4, 4), -1, NULL);
+    fixture_reply(404);
+    proves("EXT-09");
+}
+END_TEST
+
+START_TEST(what_was_never_sent_has_not_been_done)
+{
+    struct request_report report = {.transmissions = 0, .elapsed_us = 2000000};
+
+    ask(HTTP_METHOD_POST, "/nodes/modest/x");
+    fixture_fail(REQUEST_TIMED_OUT, &report);
+    fixture_reply(504);
+    ask(HTTP_METHOD_POST, "/nodes/silent/x");
+    fixture_fail(REQUEST_UNREACHABLE, &report);
+    fixture_reply(502);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("exchange_quiet");
+    TCase *tests = tcase_create("exchange_quiet");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    tcase_add_checked_fixture(tests, set_up, fixture_tear_down);
+    tcase_add_test(tests, the_option_is_sent_only_when_the_mapping_asks_for_it);
+    tcase_add_test(tests, a_question_is_always_answered);
+    tcase_add_test(tests, with_no_answer_wanted_it_is_done_when_it_has_left);
+    tcase_add_test(tests, silence_means_that_all_is_well);
+    tcase_add_test(tests, what_was_never_sent_has_not_been_done);
+    suite_add_tcase(suite, tests);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
