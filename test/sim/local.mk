@@ -26,3 +26,12 @@ mutant: $(test_sim_run_OBJECTS) $(test_sim_run_DEPENDENCIES)
 		$(test_sim_run_OBJECTS) $(MUTANT_PROGRAM).o $(test_sim_run_LDADD) $(LIBS)
 .PHONY: mutant
 EXTRA_DIST += test/sim/run-mutants test/sim/mutants
+
+# The model node by itself, judged by CoAP clients of others.
+check_PROGRAMS += test/sim/model-node-server
+test_sim_model_node_server_SOURCES = test/sim/model-node-server.c $(model_node)
+test_sim_model_node_server_LDADD = $(GATEWAY_LIBS)
+test_sim_model_node_server_LDFLAGS = $(AM_LDFLAGS) $(wrapped_memory)
+TESTS += test/sim/model-node-libcoap.sh test/sim/model-node-node-coap.sh
+EXTRA_DIST += test/sim/model-node-libcoap.sh test/sim/model-node-node-coap.sh \
+	test/sim/model-node-client.js
