@@ -5,8 +5,9 @@ EXTRA_DIST += include/access.h include/block_option.h include/buffer.h include/c
 	include/fields.h include/freshness.h include/helper_thread.h include/http_message.h \
 	include/http_server.h include/keyed_hash.h include/link_format.h include/log.h \
 	include/loop.h include/mapping.h \
-	include/media_type.h include/message_layer.h include/method.h include/metrics.h include/node.h \
-	include/pdu.h include/policy.h include/prefer.h include/problem.h include/random_source.h \
+	include/media_type.h include/message_layer.h include/method.h include/metrics.h \
+	include/node.h include/node_label.h include/pdu.h include/policy.h include/prefer.h \
+	include/problem.h include/random_source.h \
 	include/request_layer.h include/resolver.h include/resolver_thread.h \
 	include/resource.h include/rest.h include/secure_random.h include/settings.h \
 	include/status.h include/template.h include/text.h include/timers.h include/uri.h

@@ -3,9 +3,15 @@
 #define COAPGW_NODE_H
 
 /*
- * node: what is known of a constrained device: the name that configuration gives it, its state and
- * its counters. Targets without a configured name share the node "other", so that the number of
- * nodes is bounded by the configuration and metrics never carry an address.
+ * node: what is known of a constrained device, which is what lives at one endpoint address (scheme,
+ * address and port), whatever name led there. Only silence makes a node UNREACHABLE: an exchange
+ * whose transmissions are spent while no datagram of any kind came from it. Then requests fail at
+ * once, and while somebody wants the node it is asked for a sign of life: one ping after 5 s, and
+ * further ones 10, 20, 40 and then always 60 s behind the last. Any datagram brings it back
+ * (CONG-08).
+ *
+ * The table is bounded, and what nobody has asked for is forgotten after NODE_LIFETIME_US. Where a
+ * node may be NULL, nothing is known of it as memory was short or the table full.
  */
 
 #include <stdbool.h>
@@ -14,56 +20,63 @@
 
 #include "endpoint_address.h"
 
-struct buffer;
 struct node;
 struct node_table;
+struct random_source;
+struct timers;
+
+enum {
+    NODES_MAX = 20000,
+    NODE_LIFETIME_US = 600 * 1000000,
+};
 
 enum node_state {
-    NODE_UNKNOWN,   /* never asked, or nothing heard yet */
-    NODE_REACHABLE, /* the last exchange ended with a message from it */
-    NODE_SUSPECT,   /* a hint (unvetted ICMP error), or one exchange without an answer */
+    NODE_UNKNOWN,     /* never asked, or nothing heard yet */
+    NODE_REACHABLE,   /* the last news was a message from it */
+    NODE_SUSPECT,     /* the last news was a hint (ICMP error) or a request without an answer */
+    NODE_UNREACHABLE, /* silent while all transmissions of a message were made */
 };
 
-/* How a request ended without a usable response; the label `code` of its metric. */
-enum node_failure {
-    NODE_FAILURE_TIMEOUT,
-    NODE_FAILURE_RESET,
-    NODE_FAILURE_UNREACHABLE,
-    NODE_FAILURE_BAD_RESPONSE,
-    NODE_FAILURES
+/* What a table needs and tells. */
+struct node_events {
+    /* Send one empty confirmable message: node_table_heard follows if it is answered. */
+    void (*ping)(void *handle, const struct endpoint_address *address);
+    /* The state is another one than `before`. May be told from inside every function here that
+     * changes it. */
+    void (*changed)(void *handle, const struct node *node, enum node_state before);
+    void *handle;
 };
 
-struct node_table *node_table_new(void);
+/* `timers` is borrowed for life. NULL when memory is short. */
+struct node_table *node_table_new(struct timers *timers, const struct random_source *random,
+                                  size_t maximum, const struct node_events *events);
 /* Every node must have been released. NULL is fine. */
 void node_table_free(struct node_table *table);
-/* Makes the names (sorted, each once) the configured ones: known ones keep their state, others go
- * when nothing refers to them. 0, or -1 when memory is short: then nothing changed. */
-int node_table_configure(struct node_table *table, const char *const *names, size_t count);
-/* The node of that name, or "other" when `name` is NULL or unknown. Counted: node_release. */
-struct node *node_acquire(struct node_table *table, const char *name);
+size_t node_table_count(const struct node_table *table);
+/* The node at that address. Counted: node_release. NULL when memory is short or all that there may
+ * be are referred to. */
+struct node *node_acquire(struct node_table *table, const struct endpoint_address *address);
+struct node *node_reference(struct node *node);
 /* NULL is fine. */
 void node_release(struct node *node);
-const char *node_name(const struct node *node);
 enum node_state node_state_of(const struct node *node);
+const struct endpoint_address *node_address(const struct node *node);
+/* The time of the last datagram from it, on the clock of the timers; false when none came. */
+bool node_last_heard(const struct node *node, uint64_t *heard_us);
 
-/* News of a request to the node. `retransmissions` are those since the last news of the request.
- * `round_trip_us` is 0 when it was not measured; `wall_ms` is the time of day, for "last seen". */
-void node_answered(struct node *node, uint8_t code, unsigned retransmissions,
-                   uint64_t round_trip_us, uint64_t wall_ms);
-/* The request has ended without a response. */
-void node_failed(struct node *node, enum node_failure failure, unsigned retransmissions,
-                 uint64_t wall_ms);
-/* No answer came within the deadline; the request itself may go on. */
-void node_timed_out(struct node *node, unsigned retransmissions);
-
-/* A request goes to the node at that address. */
-void node_asked(struct node *node, const struct endpoint_address *peer);
-/* Somebody says that the address cannot be reached, but maybe it is somebody off the path: the
- * configured node that was asked there last becomes SUSPECT. That node, borrowed, when it was not
- * so before; otherwise NULL. */
-const struct node *node_table_hint(struct node_table *table, const struct endpoint_address *peer);
-
-/* Appends the metrics of all nodes in Prometheus text format. 0 or -1. */
-int node_write_metrics(const struct node_table *table, struct buffer *out);
+/* A datagram came from that address. */
+void node_table_heard(struct node_table *table, const struct endpoint_address *address);
+/* Somebody says that the address cannot be reached, but maybe it is somebody off the path: the node
+ * becomes SUSPECT, unless it is worse. */
+void node_table_doubt(struct node_table *table, const struct endpoint_address *address);
+/* A request went without an answer; the same. NULL is fine. */
+void node_doubt(struct node *node);
+/* The transmissions of an exchange with it are spent, and nothing came from it since the exchange
+ * began: UNREACHABLE. NULL is fine. */
+void node_lose(struct node *node);
+/* Whether a request to the node has to fail at once. Then the node is wanted: a ping goes out when
+ * the next one is due, and `*retry_us` tells when an answer to it may be there. One that nobody has
+ * wanted for NODE_LIFETIME_US is asked again as if it were only SUSPECT. NULL is fine. */
+bool node_refuses(struct node *node, uint64_t *retry_us);
 
 #endif

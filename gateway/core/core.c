@@ -15,6 +15,7 @@
 #include "metrics.h"
 #include "names.h"
 #include "node.h"
+#include "node_label.h"
 #include "policy.h"
 #include "request_layer.h"
 #include "status_monitor.h"
@@ -24,13 +25,57 @@
 static void take_hint(void *handle, const struct endpoint_address *peer, int error)
 {
     struct core *core = handle;
-    const struct node *node = node_table_hint(core->nodes, peer);
 
-    if (node != NULL)
+    (void)error;
+    node_table_doubt(core->nodes, peer);
+}
+
+static void take_heard(void *handle, const struct endpoint_address *peer)
+{
+    struct core *core = handle;
+
+    node_table_heard(core->nodes, peer);
+}
+
+static void send_ping(void *handle, const struct endpoint_address *address)
+{
+    struct core *core = handle;
+
+    request_layer_ping(core->options.requests, address);
+}
+
+/* What waits for a node that was lost fails now, and not one by one at each one's deadline. */
+static void take_change(void *handle, const struct node *node, enum node_state before)
+{
+    static const char *const texts[] = {
+        [NODE_UNKNOWN] = "unknown",
+        [NODE_REACHABLE] = "reachable",
+        [NODE_SUSPECT] = "suspect",
+        [NODE_UNREACHABLE] = "unreachable: no datagram while all transmissions were made",
+    };
+    struct core *core = handle;
+    enum node_state state = node_state_of(node);
+    enum log_level level =
+        state == NODE_UNREACHABLE || before == NODE_UNREACHABLE ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG;
+    char address[ENDPOINT_ADDRESS_TEXT_SIZE];
+    const char *name = node_label_of(core->labels, node);
+
+    /* Others are as many as clients like. */
+    if (name != NULL)
+        log_write(core->options.log, level, "node %s: %s", name, texts[state]);
+    else
         log_write_limited(core->options.log, &core->peer_limit, timers_now_us(core->options.timers),
-                          LOG_LEVEL_INFO,
-                          "node %s: suspect, as an ICMP error that names no request says: %s",
-                          node_name(node), strerror(error));
+                          level, "node %s: %s",
+                          endpoint_address_format(node_address(node), address), texts[state]);
+    if (state == NODE_UNREACHABLE)
+        request_layer_give_up(core->options.requests, node_address(node));
+}
+
+static struct node_table *make_nodes(struct core *core)
+{
+    const struct node_events events = {.ping = send_ping, .changed = take_change, .handle = core};
+
+    return node_table_new(core->options.timers, &core->options.random, NODES_MAX, &events);
 }
 
 struct core *core_new(const struct core_options *options)
@@ -41,16 +86,18 @@ struct core *core_new(const struct core_options *options)
         return NULL;
     core->options = *options;
     exchange_table_init(&core->exchanges);
-    core->nodes = node_table_new();
+    core->labels = node_label_table_new();
+    core->nodes = make_nodes(core);
     core->metrics = metrics_new();
     core->names = names_new(options->timers, &core->options.resolver);
     core->monitors = status_monitors_new(options->timers, &options->random);
-    if (core->nodes == NULL || core->metrics == NULL || core->names == NULL ||
-        core->monitors == NULL) {
+    if (core->labels == NULL || core->nodes == NULL || core->metrics == NULL ||
+        core->names == NULL || core->monitors == NULL) {
         core_free(core);
         return NULL;
     }
-    const struct request_peer_events events = {.hint = take_hint, .handle = core};
+    const struct request_peer_events events = {
+        .hint = take_hint, .heard = take_heard, .handle = core};
     request_layer_set_peer_events(options->requests, &events);
     return core;
 }
@@ -67,6 +114,7 @@ void core_free(struct core *core)
     status_monitors_free(core->monitors);
     names_free(core->names);
     metrics_free(core->metrics);
+    node_label_table_free(core->labels);
     node_table_free(core->nodes);
     policy_release(core->policy);
     free(core);
@@ -82,7 +130,7 @@ static int configure_nodes(struct core *core, const struct mapping_table *mappin
         return -1;
     for (size_t i = 0; i < count; i++)
         names[i] = mapping_node_name(mappings, i);
-    result = node_table_configure(core->nodes, names, count);
+    result = node_label_table_configure(core->labels, names, count);
     free(names);
     return result;
 }

@@ -15,13 +15,15 @@
 #include "log.h"
 
 struct names;
+struct node_label_table;
 struct node_table;
 struct status_monitors;
 
 struct core {
     struct core_options options;
-    struct policy *policy;    /* of new exchanges; NULL before the first */
-    struct node_table *nodes; /* owned, like the next three */
+    struct policy *policy;           /* of new exchanges; NULL before the first */
+    struct node_label_table *labels; /* owned, like the next four */
+    struct node_table *nodes;
     struct metrics *metrics;
     struct names *names;
     struct status_monitors *monitors;

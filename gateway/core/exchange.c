@@ -17,6 +17,7 @@
 #include "metrics.h"
 #include "method.h"
 #include "node.h"
+#include "node_label.h"
 #include "policy.h"
 #include "timers.h"
 
@@ -178,6 +179,7 @@ static void close_exchange(struct exchange *exchange)
     http_reply_clear(&exchange->reply);
     exchange_free_async(exchange);
     node_release(exchange->node);
+    node_label_release(exchange->label);
     policy_release(exchange->policy);
     exchange_table_remove(&exchange->core->exchanges, exchange);
 }
@@ -270,8 +272,8 @@ static void write_access_log(const struct core *core, const struct exchange *exc
               "access method=\"%s\" target=\"%s\" node=%s code=%s status=%u ms=%.1f "
               "retransmissions=%u bytes=%llu client=\"%s\" id=\"%s\"",
               method, target,
-              exchange == NULL || exchange->node == NULL ? "-" : node_name(exchange->node), code,
-              account->status, (double)account->elapsed_us / 1000,
+              exchange == NULL || exchange->label == NULL ? "-" : node_label_name(exchange->label),
+              code, account->status, (double)account->elapsed_us / 1000,
               exchange == NULL ? 0 : exchange->retransmissions,
               (unsigned long long)account->body_bytes, client, id);
 }

@@ -3,8 +3,8 @@
 
 /*
  * Where the messages of a request would go, and whether they may (RFC 8075 10.4). A name is
- * resolved once for each request; the addresses are judged one by one, and the first that passes is
- * the one that is sent to (SEC-07). Everything here may run twice or more often: a name that is not
+ * resolved once for each request; the addresses are judged one by one, and only to those that pass
+ * anything is sent (SEC-07). Everything here may run twice or more often: a name that is not
  * known yet parks the exchange, and the step starts anew when the answer is there.
  */
 
@@ -153,26 +153,29 @@ static enum step_result refuse(struct exchange *exchange, const struct objection
                          "the access rules do not let this client reach this target");
 }
 
-/* Takes the first address that nothing stands against as the peer. */
-static enum step_result choose_peer(struct exchange *exchange,
-                                    const struct endpoint_address *addresses, size_t count)
+/* Keeps the addresses that nothing stands against, in their order; the first is the peer. */
+static enum step_result choose_peers(struct exchange *exchange,
+                                     const struct endpoint_address *addresses, size_t count)
 {
     struct objection first = {.verdict = ACCESS_DENIED};
+    size_t kept = 0;
 
     for (size_t i = 0; i < count; i++) {
         struct objection objection = object(exchange, &addresses[i]);
 
         if (objection.verdict == ACCESS_NEEDS_NAME)
             return exchange_await_name(exchange, objection.name);
-        if (objection.verdict == ACCESS_ALLOWED && !objection.is_self) {
-            exchange->peer = addresses[i];
-            exchange->step = exchange->is_beginning ? EXCHANGE_STEP_BODY : EXCHANGE_STEP_COMPOSE;
-            return STEP_NEXT;
-        }
+        if (objection.verdict == ACCESS_ALLOWED && !objection.is_self)
+            exchange->addresses[kept++] = addresses[i];
         if (i == 0)
             first = objection;
     }
-    return refuse(exchange, &first);
+    if (kept == 0)
+        return refuse(exchange, &first);
+    exchange->address_count = kept;
+    exchange->peer = exchange->addresses[0];
+    exchange->step = exchange->is_beginning ? EXCHANGE_STEP_BODY : EXCHANGE_STEP_COMPOSE;
+    return STEP_NEXT;
 }
 
 /* A mapped target that goes to the upstream proxy is the proxy's to resolve. */
@@ -201,10 +204,10 @@ enum step_result exchange_authorize(struct exchange *exchange)
     if (exchange->match.kind != MAPPING_HC && rules->has_connect) {
         addresses[0] = rules->connect;
         addresses[0].is_secure = exchange->match.authority.scheme == URI_SCHEME_COAPS;
-        return choose_peer(exchange, addresses, 1);
+        return choose_peers(exchange, addresses, 1);
     }
     result = exchange_addresses(exchange, &exchange->match.authority, addresses, &count);
     if (result != STEP_NEXT || count == 0 || exchange->step != EXCHANGE_STEP_AUTHORIZE)
         return result;
-    return choose_peer(exchange, addresses, count);
+    return choose_peers(exchange, addresses, count);
 }

@@ -228,19 +228,27 @@ static enum step_result route_upstream(struct exchange *exchange)
 {
     const struct core_options *options = &exchange->core->options;
     struct endpoint_address addresses[RESOLVER_ADDRESSES_MAX];
+    bool is_self = false;
     size_t count = 0;
     enum step_result result =
         exchange_addresses(exchange, &exchange->policy->upstream_proxy, addresses, &count);
 
     if (result != STEP_NEXT)
         return result;
-    exchange->peer = addresses[0];
-    if (options->is_self != NULL && options->is_self(options->is_self_handle, &exchange->peer))
+    exchange->address_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (options->is_self != NULL && options->is_self(options->is_self_handle, &addresses[i]))
+            is_self = true;
+        else if (access_judge_address(&addresses[i]) == ACCESS_ALLOWED)
+            exchange->addresses[exchange->address_count++] = addresses[i];
+    }
+    if (exchange->address_count == 0 && is_self)
         return exchange_fail(exchange, PROBLEM_LOOP, 508,
                              "the upstream proxy is the gateway itself");
-    if (access_judge_address(&exchange->peer) != ACCESS_ALLOWED)
+    if (exchange->address_count == 0)
         return exchange_fail(exchange, PROBLEM_UNREACHABLE, 502,
                              "the upstream proxy has no address of one host");
+    exchange->peer = exchange->addresses[0];
     if (add_proxy_options(exchange) != 0)
         return fail_too_long(exchange);
     exchange->step = EXCHANGE_STEP_FORWARD;

@@ -13,7 +13,6 @@
 
 #include "core_private.h"
 #include "method.h"
-#include "node.h"
 #include "timers.h"
 
 enum { DETAIL_MAX = 512 };
@@ -59,7 +58,7 @@ enum step_result exchange_fail(struct exchange *exchange, enum problem_type type
     va_start(arguments, format);
     (void)vsnprintf(detail, sizeof detail, format, arguments);
     va_end(arguments);
-    if (exchange->node != NULL && exchange->match.kind == MAPPING_NODE)
+    if (exchange->match.kind == MAPPING_NODE)
         problem.node = exchange->match.node_name;
     if (exchange->has_sent)
         problem.elapsed_ms =

@@ -11,23 +11,10 @@
 #include <stdio.h>
 
 #include "core_private.h"
-#include "node.h"
+#include "node_label.h"
 #include "policy.h"
-#include "timers.h"
 
 enum { TOO_MANY_NODES_RETRY_S = 60 };
-
-/* Retransmissions since the node was told last. */
-static unsigned take_retransmissions(struct exchange *exchange, const struct request_report *report)
-{
-    unsigned before = exchange->transmissions > 1 ? exchange->transmissions - 1 : 0;
-    unsigned now = report->transmissions > 1 ? report->transmissions - 1 : 0;
-    unsigned news = now > before ? now - before : 0;
-
-    exchange->transmissions = report->transmissions;
-    exchange->retransmissions += news;
-    return news;
-}
 
 static bool wants_answer(const struct exchange *exchange)
 {
@@ -93,8 +80,9 @@ static enum step_result fail_request(struct exchange *exchange, enum request_fai
     (void)exchange_node_phrase(exchange, node, sizeof node);
     switch (failure) {
     case REQUEST_TIMED_OUT:
-    case REQUEST_GIVEN_UP:
         return fail_timeout(exchange, report);
+    case REQUEST_GIVEN_UP:
+        return exchange_fail_given_up(exchange);
     case REQUEST_RESET:
         return exchange_fail(exchange, PROBLEM_RESET, 502,
                              "%s refused the message with a Reset: it is alive, but took no such "
@@ -119,8 +107,8 @@ static void response_came(void *handle, const struct rest_message *response,
 
     exchange->request_id = 0;
     exchange->response_code = response->code;
-    node_answered(exchange->node, response->code, take_retransmissions(exchange, report),
-                  report->round_trip_us, exchange->core->options.wall_ms());
+    node_label_answered(exchange->label, response->code,
+                        exchange_take_retransmissions(exchange, report), report->round_trip_us);
     if (wants_answer(exchange)) {
         if (exchange_is_challenge(response)) {
             if (exchange_meet_challenge(exchange, response) == STEP_PARKED)
@@ -153,30 +141,22 @@ static void request_sent(void *handle)
 static void request_failed(void *handle, enum request_failure failure,
                            const struct request_report *report)
 {
-    static const enum node_failure failures[] = {
-        [REQUEST_TIMED_OUT] = NODE_FAILURE_TIMEOUT,
-        [REQUEST_RESET] = NODE_FAILURE_RESET,
-        [REQUEST_UNREACHABLE] = NODE_FAILURE_UNREACHABLE,
-        [REQUEST_BAD_RESPONSE] = NODE_FAILURE_BAD_RESPONSE,
-        /* These say nothing of the node. */
-        [REQUEST_GIVEN_UP] = NODE_FAILURES,
-        [REQUEST_DISPLACED] = NODE_FAILURES,
-    };
     struct exchange *exchange = handle;
     /* Silence is what the node was asked for. */
     bool is_silence =
         exchange->is_quiet && failure == REQUEST_TIMED_OUT && report->transmissions > 0;
 
     exchange->request_id = 0;
-    if (failure == REQUEST_TIMED_OUT && !exchange->was_overdue && !is_silence)
-        node_timed_out(exchange->node, take_retransmissions(exchange, report));
-    if (failures[failure] < NODE_FAILURES && !is_silence)
-        node_failed(exchange->node, failures[failure], take_retransmissions(exchange, report),
-                    exchange->core->options.wall_ms());
+    if (!is_silence)
+        exchange_note_failure(exchange, failure, report);
     if (wants_answer(exchange)) {
+        bool tries_next = exchange_may_try_next(exchange, failure, report);
+
+        if (tries_next && exchange_forward(exchange) == STEP_PARKED)
+            return;
         if (is_silence)
             (void)exchange_answer_quiet(exchange);
-        else
+        else if (!tries_next)
             (void)fail_request(exchange, failure, report);
         exchange_tell(exchange);
     }
@@ -187,9 +167,10 @@ static void request_overdue(void *handle, const struct request_report *report)
 {
     struct exchange *exchange = handle;
 
-    exchange->was_overdue = true;
-    if (!exchange->is_quiet)
-        node_timed_out(exchange->node, take_retransmissions(exchange, report));
+    if (exchange->is_quiet)
+        exchange->was_overdue = true;
+    else
+        exchange_note_overdue(exchange, report);
     if (wants_answer(exchange)) {
         if (exchange->is_quiet)
             (void)exchange_answer_quiet(exchange);
@@ -225,7 +206,6 @@ enum step_result exchange_forward(struct exchange *exchange)
         .sent = request_sent,
     };
     struct request_spec spec = {
-        .peer = exchange->peer,
         .message = &exchange->coap.message,
         .settings = exchange->is_quiet ? &exchange->quiet_settings : &exchange->rules->settings,
         .events = &events,
@@ -238,12 +218,15 @@ enum step_result exchange_forward(struct exchange *exchange)
 
     if (exchange->peer.is_secure || exchange->match.authority.scheme == URI_SCHEME_COAPS)
         return fail_insecure(exchange);
+    if (exchange_choose_node(exchange) == STEP_ANSWERED)
+        return STEP_ANSWERED;
+    spec.peer = exchange->peer;
+    exchange->was_overdue = false;
     exchange->transmissions = 0;
     exchange->response_code = 0;
     switch (request_start(exchange->core->options.requests, &spec, &exchange->request_id)) {
     case REQUEST_STARTED:
         exchange->has_sent = true;
-        node_asked(exchange->node, &exchange->peer);
         exchange->step = EXCHANGE_STEP_AWAIT;
         return STEP_PARKED;
     case REQUEST_QUEUE_FULL:

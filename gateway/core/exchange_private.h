@@ -23,6 +23,7 @@
 
 struct exchange_async;
 struct node;
+struct node_label;
 struct policy;
 
 /* In the order in which a request takes them; AUTHORIZE may come behind BODY when a name has to be
@@ -69,7 +70,8 @@ struct exchange {
     void *north;
     struct policy *policy;              /* counted */
     const struct mapping_policy *rules; /* of the mapping; borrowed from the policy */
-    struct node *node;                  /* counted; NULL until mapped */
+    struct node_label *label;           /* counted; NULL until mapped */
+    struct node *node;                  /* at `peer`; counted; NULL until chosen, or unknown */
     unsigned method;                    /* one bit of enum http_method, override applied */
     uint64_t client_key;                /* of the request: it may be gone when we ask again */
     uint64_t began_us;
@@ -79,6 +81,8 @@ struct exchange {
     struct names_wait wait;
     struct settings quiet_settings;
     struct endpoint_address peer; /* where messages go; valid from AUTHORIZE on */
+    size_t address_count;         /* of `addresses` */
+    size_t address_index;         /* of `peer` */
     uint64_t request_id;          /* of the request layer; 0: none under way */
     unsigned transmissions;       /* of the request under way that the node was told of */
     unsigned retransmissions;     /* of all requests of the exchange */
@@ -89,6 +93,8 @@ struct exchange {
     struct media_choice choice;
 
     struct mapping_match match;
+    /* Where messages may go, the best first: all that nothing stands against. */
+    struct endpoint_address addresses[RESOLVER_ADDRESSES_MAX];
     struct rest_request coap;
     struct http_reply reply;
 };
@@ -134,6 +140,25 @@ enum step_result exchange_compose(struct exchange *exchange);
 enum step_result exchange_route(struct exchange *exchange);
 /* Asks for the next Content-Format of the client's Accept. False when there is none. */
 bool exchange_next_candidate(struct exchange *exchange);
+
+/* exchange_node.c */
+/* Chooses the first of the remaining addresses at which a node may be asked. NEXT; or ANSWERED with
+ * 504 when all of them are unreachable. */
+enum step_result exchange_choose_node(struct exchange *exchange);
+/* 504 for a request that waited for a node which became unreachable. */
+enum step_result exchange_fail_given_up(struct exchange *exchange);
+/* The request ended without a response: tells the node and its label, once for each request. */
+void exchange_note_failure(struct exchange *exchange, enum request_failure failure,
+                           const struct request_report *report);
+/* The deadline has passed while the request goes on. */
+void exchange_note_overdue(struct exchange *exchange, const struct request_report *report);
+/* Whether a request that failed may be sent to another address, which becomes the next to choose:
+ * one that is unsafe only if the node cannot have it. */
+bool exchange_may_try_next(struct exchange *exchange, enum request_failure failure,
+                           const struct request_report *report);
+/* Retransmissions since the node's label was told last. */
+unsigned exchange_take_retransmissions(struct exchange *exchange,
+                                       const struct request_report *report);
 
 /* exchange_forward.c */
 enum step_result exchange_forward(struct exchange *exchange);

@@ -14,7 +14,7 @@
 #include "core_private.h"
 #include "fields.h"
 #include "method.h"
-#include "node.h"
+#include "node_label.h"
 #include "policy.h"
 #include "resource.h"
 #include "access.h"
@@ -117,9 +117,9 @@ static enum step_result step_map(struct exchange *exchange)
     exchange->rules = exchange->match.policy;
     if (exchange->match.kind == MAPPING_HC || exchange->rules == NULL)
         exchange->rules = &policy->defaults;
-    exchange->node =
-        node_acquire(exchange->core->nodes,
-                     exchange->match.kind == MAPPING_NODE ? exchange->match.node_name : NULL);
+    exchange->label =
+        node_label_acquire(exchange->core->labels,
+                           exchange->match.kind == MAPPING_NODE ? exchange->match.node_name : NULL);
     exchange->step = EXCHANGE_STEP_METHOD;
     return STEP_NEXT;
 }

@@ -2,10 +2,12 @@
 libgateway_a_SOURCES += gateway/core/policy.c gateway/core/core.c gateway/core/core_private.h \
 	gateway/core/access.c gateway/core/access_load.c gateway/core/access_private.h \
 	gateway/core/histogram.c gateway/core/histogram.h gateway/core/metrics.c \
-	gateway/core/names.c gateway/core/names.h gateway/core/node.c gateway/core/resource.c \
+	gateway/core/names.c gateway/core/names.h gateway/core/node.c \
+	gateway/core/node_label.c gateway/core/resource.c \
 	gateway/core/exchange.c gateway/core/exchange_table.c gateway/core/exchange_table.h \
 	gateway/core/exchange_steps.c gateway/core/exchange_authorize.c \
 	gateway/core/exchange_compose.c gateway/core/exchange_forward.c \
-	gateway/core/exchange_prefer.c gateway/core/exchange_quiet.c \
-	gateway/core/status_monitor.c gateway/core/status_monitor.h gateway/core/exchange_echo.c gateway/core/exchange_translate.c gateway/core/exchange_fail.c \
+	gateway/core/exchange_node.c gateway/core/exchange_prefer.c gateway/core/exchange_quiet.c \
+	gateway/core/status_monitor.c gateway/core/status_monitor.h gateway/core/exchange_echo.c \
+	gateway/core/exchange_translate.c gateway/core/exchange_fail.c \
 	gateway/core/exchange_private.h

@@ -2,145 +2,256 @@
 #include "node.h"
 
 /*
- * The table of nodes: the configured ones sorted by name, and "other" for every target without a
- * name. A node is counted: one that a reload took out of the table lives on, unlisted, until the
- * last exchange that refers to it has ended.
- *
- * Configured nodes are also found by the address at which each was asked last. Addresses that two
- * names share belong to the one that was asked there last.
+ * The table of nodes by endpoint address. Those that nobody refers to stand in a list with the one
+ * that was used longest ago at its head: whoever adds a node drops those whose time is over, so
+ * that no timer is needed for forgetting. The only timer is for the next ping, and it is armed only
+ * while the node is wanted.
  */
 
 #include <assert.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/queue.h>
 
-#include "buffer.h"
-#include "histogram.h"
-#include "rest.h"
+#include "keyed_hash.h"
+#include "random_source.h"
+#include "timers.h"
 
-/* Without memory for the table a node is not found by its address: only hints are lost. */
+/* Without memory for the table a node is unknown and its requests go on. */
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
-/* Responses of one code; few codes ever occur on one node. */
-struct node_code {
-    uint8_t code;
-    uint64_t count;
-};
+enum { US_PER_S = 1000000 };
 
 struct node {
     struct node_table *table;
     unsigned references;
-    bool is_other;
+    struct endpoint_address address;
     enum node_state state;
-    uint64_t last_seen_ms; /* time of day; 0: never */
-    uint64_t retransmissions;
-    uint64_t timeouts;
-    uint64_t failures[NODE_FAILURES];
-    size_t code_count;
-    struct node_code *codes; /* owned */
-    struct histogram round_trips;
-    bool has_peer; /* in the table by `peer` */
-    struct endpoint_address peer;
+    bool was_heard;
+    uint64_t heard_us;
+    uint64_t idle_us; /* since when nobody refers to it */
+    /* While UNREACHABLE: */
+    unsigned pings;
+    uint64_t ping_us;   /* the next one may go */
+    uint64_t wanted_us; /* last time */
+    struct timer ping;  /* armed while it is wanted */
+    TAILQ_ENTRY(node) idle;
     UT_hash_handle hh;
-    char name[];
 };
 
 struct node_table {
-    size_t count;
-    struct node **nodes; /* owned; each counts as a reference */
-    struct node *other;
-    struct node *by_peer;
+    struct timers *timers;
+    struct node_events events;
+    size_t maximum;
+    struct keyed_hash hash; /* clients choose addresses */
+    struct node *nodes;
+    TAILQ_HEAD(node_idle, node) idle;
 };
 
-static const struct histogram_bounds round_trip_bounds = {
-    .count = 12,
-    .bounds = {{1000, "0.001"},
-               {2500, "0.0025"},
-               {5000, "0.005"},
-               {10000, "0.01"},
-               {25000, "0.025"},
-               {50000, "0.05"},
-               {100000, "0.1"},
-               {250000, "0.25"},
-               {500000, "0.5"},
-               {1000000, "1"},
-               {2500000, "2.5"},
-               {10000000, "10"}},
-};
-
-static const char *const failure_labels[NODE_FAILURES] = {
-    [NODE_FAILURE_TIMEOUT] = "timeout",
-    [NODE_FAILURE_RESET] = "reset",
-    [NODE_FAILURE_UNREACHABLE] = "unreachable",
-    [NODE_FAILURE_BAD_RESPONSE] = "bad-response",
-};
-
-static struct node *node_new(struct node_table *table, const char *name)
+struct node_table *node_table_new(struct timers *timers, const struct random_source *random,
+                                  size_t maximum, const struct node_events *events)
 {
-    size_t length = strlen(name);
-    struct node *node = calloc(1, sizeof *node + length + 1);
+    struct node_table *table = calloc(1, sizeof *table);
 
-    if (node == NULL)
+    if (table == NULL)
         return NULL;
-    node->table = table;
-    node->references = 1;
-    memcpy(node->name, name, length + 1);
+    table->timers = timers;
+    table->events = *events;
+    table->maximum = maximum;
+    random_bytes(random, &table->hash, sizeof table->hash);
+    TAILQ_INIT(&table->idle);
+    return table;
+}
+
+static void forget(struct node *node)
+{
+    struct node_table *table = node->table;
+
+    assert(node->references == 0);
+    timers_disarm(table->timers, &node->ping);
+    TAILQ_REMOVE(&table->idle, node, idle);
+    HASH_DEL(table->nodes, node);
+    free(node);
+}
+
+void node_table_free(struct node_table *table)
+{
+    if (table == NULL)
+        return;
+    while (!TAILQ_EMPTY(&table->idle))
+        forget(TAILQ_FIRST(&table->idle));
+    assert(table->nodes == NULL);
+    free(table);
+}
+
+size_t node_table_count(const struct node_table *table)
+{
+    return HASH_COUNT(table->nodes);
+}
+
+static struct node *find_node(const struct node_table *table,
+                              const struct endpoint_address *address)
+{
+    struct node *node = NULL;
+
+    if (table->nodes != NULL)
+        HASH_FIND_BYHASHVALUE(hh, table->nodes, address, sizeof *address,
+                              keyed_hash(&table->hash, address, sizeof *address), node);
     return node;
 }
 
-/* Configuration chooses the addresses, and peers only what is looked up: it needs no secret. */
-static unsigned hash_peer(const struct endpoint_address *peer)
-{
-    const unsigned char *bytes = (const unsigned char *)peer;
-    unsigned hash = 2166136261U; /* FNV-1a */
+/* --- states --- */
 
-    for (size_t i = 0; i < sizeof *peer; i++)
-        hash = (hash ^ bytes[i]) * 16777619U;
-    return hash;
+static void set_state(struct node *node, enum node_state state)
+{
+    enum node_state before = node->state;
+
+    if (state == before)
+        return;
+    node->state = state;
+    if (before == NODE_UNREACHABLE)
+        timers_disarm(node->table->timers, &node->ping);
+    node->table->events.changed(node->table->events.handle, node, before);
 }
 
-static struct node *find_by_peer(const struct node_table *table,
-                                 const struct endpoint_address *peer)
+/* Until the ping behind the `pings`-th one. */
+static uint64_t ping_interval_us(unsigned pings)
+{
+    static const unsigned seconds[] = {5, 10, 20, 40, 60};
+    size_t last = sizeof seconds / sizeof seconds[0] - 1;
+
+    return (uint64_t)seconds[pings < last ? pings : last] * US_PER_S;
+}
+
+static void ping_fired(void *handle)
+{
+    struct node *node = handle;
+    struct node_table *table = node->table;
+
+    node->pings++;
+    node->ping_us = timers_now_us(table->timers) + ping_interval_us(node->pings);
+    table->events.ping(table->events.handle, &node->address);
+}
+
+void node_table_heard(struct node_table *table, const struct endpoint_address *address)
+{
+    struct node *node = find_node(table, address);
+
+    if (node == NULL)
+        return;
+    node->was_heard = true;
+    node->heard_us = timers_now_us(table->timers);
+    set_state(node, NODE_REACHABLE);
+}
+
+void node_doubt(struct node *node)
+{
+    if (node != NULL && node->state != NODE_UNREACHABLE)
+        set_state(node, NODE_SUSPECT);
+}
+
+void node_table_doubt(struct node_table *table, const struct endpoint_address *address)
+{
+    node_doubt(find_node(table, address));
+}
+
+void node_lose(struct node *node)
+{
+    uint64_t now_us;
+
+    if (node == NULL || node->state == NODE_UNREACHABLE)
+        return;
+    now_us = timers_now_us(node->table->timers);
+    node->pings = 0;
+    node->ping_us = now_us + ping_interval_us(0);
+    node->wanted_us = now_us;
+    set_state(node, NODE_UNREACHABLE);
+}
+
+bool node_refuses(struct node *node, uint64_t *retry_us)
+{
+    struct timers *timers;
+    uint64_t now_us;
+
+    if (node == NULL || node->state != NODE_UNREACHABLE)
+        return false;
+    timers = node->table->timers;
+    now_us = timers_now_us(timers);
+    if (now_us - node->wanted_us >= NODE_LIFETIME_US) {
+        set_state(node, NODE_SUSPECT);
+        return false;
+    }
+    node->wanted_us = now_us;
+    *retry_us = node->ping_us > now_us ? node->ping_us - now_us : 0;
+    if (!node->ping.is_armed)
+        timers_arm(timers, &node->ping, *retry_us);
+    *retry_us += US_PER_S;
+    return true;
+}
+
+enum node_state node_state_of(const struct node *node)
+{
+    return node->state;
+}
+
+const struct endpoint_address *node_address(const struct node *node)
+{
+    return &node->address;
+}
+
+bool node_last_heard(const struct node *node, uint64_t *heard_us)
+{
+    *heard_us = node->heard_us;
+    return node->was_heard;
+}
+
+/* --- the table --- */
+
+/* Drops those whose time is over, and the oldest when there is no room. */
+static void make_room(struct node_table *table)
+{
+    uint64_t now_us = timers_now_us(table->timers);
+    struct node *node;
+
+    while (
+        (node = TAILQ_FIRST(&table->idle)) != NULL &&
+        (now_us - node->idle_us >= NODE_LIFETIME_US || node_table_count(table) >= table->maximum))
+        forget(node);
+}
+
+static struct node *add_node(struct node_table *table, const struct endpoint_address *address)
 {
     struct node *node;
 
-    HASH_FIND_BYHASHVALUE(hh, table->by_peer, peer, sizeof *peer, hash_peer(peer), node);
+    make_room(table);
+    if (node_table_count(table) >= table->maximum || (node = calloc(1, sizeof *node)) == NULL)
+        return NULL;
+    node->table = table;
+    node->address = *address;
+    HASH_ADD_BYHASHVALUE(hh, table->nodes, address, sizeof node->address,
+                         keyed_hash(&table->hash, address, sizeof *address), node);
+    if (node->hh.tbl == NULL) {
+        free(node);
+        return NULL;
+    }
+    timer_init(&node->ping, ping_fired, node);
     return node;
 }
 
-static void forget_peer(struct node *node)
+struct node *node_acquire(struct node_table *table, const struct endpoint_address *address)
 {
-    if (!node->has_peer)
-        return;
-    HASH_DEL(node->table->by_peer, node);
-    node->has_peer = false;
+    struct node *node = find_node(table, address);
+
+    if (node != NULL && node->references == 0)
+        TAILQ_REMOVE(&table->idle, node, idle);
+    else if (node == NULL)
+        node = add_node(table, address);
+    return node == NULL ? NULL : node_reference(node);
 }
 
-void node_asked(struct node *node, const struct endpoint_address *peer)
+struct node *node_reference(struct node *node)
 {
-    struct node *former;
-
-    if (node->is_other || (node->has_peer && endpoint_address_equal(&node->peer, peer)))
-        return;
-    forget_peer(node);
-    former = find_by_peer(node->table, peer);
-    if (former != NULL)
-        forget_peer(former);
-    node->peer = *peer;
-    HASH_ADD_BYHASHVALUE(hh, node->table->by_peer, peer, sizeof node->peer, hash_peer(peer), node);
-    node->has_peer = node->hh.tbl != NULL;
-}
-
-const struct node *node_table_hint(struct node_table *table, const struct endpoint_address *peer)
-{
-    struct node *node = find_by_peer(table, peer);
-
-    if (node == NULL || node->state == NODE_SUSPECT)
-        return NULL;
-    node->state = NODE_SUSPECT;
+    node->references++;
     return node;
 }
 
@@ -151,238 +262,6 @@ void node_release(struct node *node)
     assert(node->references > 0);
     if (--node->references > 0)
         return;
-    forget_peer(node);
-    free(node->codes);
-    free(node);
-}
-
-struct node_table *node_table_new(void)
-{
-    struct node_table *table = calloc(1, sizeof *table);
-
-    if (table == NULL)
-        return NULL;
-    table->other = node_new(table, "other");
-    if (table->other == NULL) {
-        free(table);
-        return NULL;
-    }
-    table->other->is_other = true;
-    return table;
-}
-
-void node_table_free(struct node_table *table)
-{
-    if (table == NULL)
-        return;
-    for (size_t i = 0; i < table->count; i++)
-        node_release(table->nodes[i]);
-    free(table->nodes);
-    node_release(table->other);
-    free(table);
-}
-
-static struct node *find_node(const struct node_table *table, const char *name)
-{
-    size_t low = 0;
-    size_t high = table->count;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = strcmp(name, table->nodes[middle]->name);
-
-        if (order == 0)
-            return table->nodes[middle];
-        if (order < 0)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return NULL;
-}
-
-int node_table_configure(struct node_table *table, const char *const *names, size_t count)
-{
-    struct node **nodes = calloc(count + 1, sizeof *nodes);
-    size_t made = 0;
-
-    if (nodes == NULL)
-        return -1;
-    for (; made < count; made++) {
-        assert(made == 0 || strcmp(names[made - 1], names[made]) < 0);
-        nodes[made] = find_node(table, names[made]);
-        if (nodes[made] != NULL)
-            nodes[made]->references++;
-        else
-            nodes[made] = node_new(table, names[made]);
-        if (nodes[made] == NULL)
-            break;
-    }
-    if (made < count) {
-        while (made > 0)
-            node_release(nodes[--made]);
-        free(nodes);
-        return -1;
-    }
-    for (size_t i = 0; i < table->count; i++)
-        node_release(table->nodes[i]);
-    free(table->nodes);
-    table->nodes = nodes;
-    table->count = count;
-    return 0;
-}
-
-struct node *node_acquire(struct node_table *table, const char *name)
-{
-    struct node *node = name == NULL ? NULL : find_node(table, name);
-
-    if (node == NULL)
-        node = table->other;
-    node->references++;
-    return node;
-}
-
-const char *node_name(const struct node *node)
-{
-    return node->name;
-}
-
-enum node_state node_state_of(const struct node *node)
-{
-    return node->state;
-}
-
-/* Without memory for a code that was never seen before the response goes uncounted. */
-static void count_code(struct node *node, uint8_t code)
-{
-    struct node_code *codes;
-    size_t i = 0;
-
-    while (i < node->code_count && node->codes[i].code < code)
-        i++;
-    if (i < node->code_count && node->codes[i].code == code) {
-        node->codes[i].count++;
-        return;
-    }
-    codes = realloc(node->codes, (node->code_count + 1) * sizeof *codes);
-    if (codes == NULL)
-        return;
-    memmove(&codes[i + 1], &codes[i], (node->code_count - i) * sizeof *codes);
-    codes[i].code = code;
-    codes[i].count = 1;
-    node->codes = codes;
-    node->code_count++;
-}
-
-void node_answered(struct node *node, uint8_t code, unsigned retransmissions,
-                   uint64_t round_trip_us, uint64_t wall_ms)
-{
-    node->state = NODE_REACHABLE;
-    node->last_seen_ms = wall_ms;
-    node->retransmissions += retransmissions;
-    count_code(node, code);
-    if (round_trip_us > 0)
-        histogram_add(&node->round_trips, &round_trip_bounds, round_trip_us);
-}
-
-void node_failed(struct node *node, enum node_failure failure, unsigned retransmissions,
-                 uint64_t wall_ms)
-{
-    /* A Reset and a response that cannot be used are messages from the node all the same. */
-    bool was_heard = failure == NODE_FAILURE_RESET || failure == NODE_FAILURE_BAD_RESPONSE;
-
-    node->state = was_heard ? NODE_REACHABLE : NODE_SUSPECT;
-    if (was_heard)
-        node->last_seen_ms = wall_ms;
-    node->retransmissions += retransmissions;
-    node->failures[failure]++;
-}
-
-void node_timed_out(struct node *node, unsigned retransmissions)
-{
-    node->state = NODE_SUSPECT;
-    node->retransmissions += retransmissions;
-    node->timeouts++;
-}
-
-static void write_requests(const struct node *node, struct buffer *out)
-{
-    char code[8];
-
-    for (size_t i = 0; i < node->code_count; i++)
-        buffer_printf(out, "coapgw_coap_requests_total{node=\"%s\",code=\"%s\"} %" PRIu64 "\n",
-                      node->name, rest_code_format(node->codes[i].code, code),
-                      node->codes[i].count);
-    for (size_t i = 0; i < NODE_FAILURES; i++)
-        if (node->failures[i] > 0)
-            buffer_printf(out, "coapgw_coap_requests_total{node=\"%s\",code=\"%s\"} %" PRIu64 "\n",
-                          node->name, failure_labels[i], node->failures[i]);
-}
-
-static void write_round_trips(const struct node *node, struct buffer *out)
-{
-    char labels[300];
-
-    (void)snprintf(labels, sizeof labels, "node=\"%s\"", node->name);
-    histogram_write(&node->round_trips, &round_trip_bounds, "coapgw_coap_rtt_seconds", labels, out);
-}
-
-static void write_retransmissions(const struct node *node, struct buffer *out)
-{
-    buffer_printf(out, "coapgw_coap_retransmissions_total{node=\"%s\"} %" PRIu64 "\n", node->name,
-                  node->retransmissions);
-}
-
-static void write_timeouts(const struct node *node, struct buffer *out)
-{
-    buffer_printf(out, "coapgw_coap_timeouts_total{node=\"%s\"} %" PRIu64 "\n", node->name,
-                  node->timeouts);
-}
-
-/* "other" stands for many devices: being up says nothing of it. */
-static void write_up(const struct node *node, struct buffer *out)
-{
-    if (!node->is_other && node->state != NODE_UNKNOWN)
-        buffer_printf(out, "coapgw_node_up{node=\"%s\"} %d\n", node->name,
-                      node->state == NODE_REACHABLE ? 1 : 0);
-}
-
-static void write_last_seen(const struct node *node, struct buffer *out)
-{
-    if (!node->is_other && node->last_seen_ms > 0)
-        buffer_printf(
-            out, "coapgw_node_last_seen_timestamp_seconds{node=\"%s\"} %" PRIu64 ".%03" PRIu64 "\n",
-            node->name, node->last_seen_ms / 1000, node->last_seen_ms % 1000);
-}
-
-int node_write_metrics(const struct node_table *table, struct buffer *out)
-{
-    static const struct {
-        const char *name;
-        const char *type;
-        const char *help;
-        void (*write)(const struct node *node, struct buffer *out);
-    } families[] = {
-        {"coapgw_coap_requests_total", "counter", "CoAP requests by how they ended.",
-         write_requests},
-        {"coapgw_coap_rtt_seconds", "histogram",
-         "Time from a request that was sent once to its response.", write_round_trips},
-        {"coapgw_coap_retransmissions_total", "counter", "CoAP messages that were sent again.",
-         write_retransmissions},
-        {"coapgw_coap_timeouts_total", "counter", "CoAP requests without an answer in time.",
-         write_timeouts},
-        {"coapgw_node_up", "gauge", "1 when the last news of the node was a message from it.",
-         write_up},
-        {"coapgw_node_last_seen_timestamp_seconds", "gauge",
-         "Time of the last message from the node.", write_last_seen},
-    };
-
-    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
-        buffer_printf(out, "# HELP %s %s\n# TYPE %s %s\n", families[i].name, families[i].help,
-                      families[i].name, families[i].type);
-        for (size_t j = 0; j < table->count; j++)
-            families[i].write(table->nodes[j], out);
-        families[i].write(table->other, out);
-    }
-    return out->failed ? -1 : 0;
+    node->idle_us = timers_now_us(node->table->timers);
+    TAILQ_INSERT_TAIL(&node->table->idle, node, idle);
 }

@@ -16,10 +16,11 @@
 #include "mapping.h"
 #include "message_layer.h"
 #include "metrics.h"
-#include "node.h"
+#include "node_label.h"
 #include "policy.h"
 #include "request_layer.h"
 #include "status_monitor.h"
+#include "timers.h"
 #include "uri.h"
 
 static void answer_text(struct http_reply *reply, const char *text)
@@ -79,12 +80,17 @@ static void fail_memory(struct core *core, const struct http_request *request,
 static void respond_metrics(struct core *core, const struct http_request *request,
                             struct http_reply *reply)
 {
+    const struct node_label_times times = {
+        .now_us = timers_now_us(core->options.timers),
+        .wall_ms = core->options.wall_ms(),
+    };
+
     gather(core);
     reply->status = 200;
     (void)http_reply_add(reply, "Content-Type", "text/plain; version=0.0.4; charset=utf-8");
     (void)http_reply_add(reply, "Cache-Control", "no-store");
     if (metrics_write(core->metrics, &reply->body) != 0 ||
-        node_write_metrics(core->nodes, &reply->body) != 0)
+        node_label_write_metrics(core->labels, &times, &reply->body) != 0)
         fail_memory(core, request, reply);
 }
 

@@ -2,6 +2,7 @@
 /* The errors that the gateway makes itself: PROBLEM(id, slug, title). The slug is the last segment of
  * the problem's type. Included with PROBLEM defined; no guard on purpose. */
 PROBLEM(TIMEOUT, "timeout", "The node did not answer in time")
+PROBLEM(SILENT, "silent", "The node has stopped answering")
 PROBLEM(UNREACHABLE, "unreachable", "The node cannot be reached")
 PROBLEM(RESET, "reset", "The node refused the message")
 PROBLEM(NAME, "name-resolution", "The name of the node cannot be resolved")

@@ -254,10 +254,11 @@ static bool set_up(struct world *world)
 {
     static const struct north_ops north = {.answered = note_answer};
     static const struct resolver_ops resolver = {.ask = ask_nobody, .cancel = cancel_nothing};
-    static struct random_sequence mids, tokens;
+    static struct random_sequence mids, tokens, core;
 
     random_sequence_init(&mids, 1);
     random_sequence_init(&tokens, 2);
+    random_sequence_init(&core, 3);
     world->timers = timers_new();
     if (world->timers == NULL)
         return false;
@@ -276,6 +277,7 @@ static bool set_up(struct world *world)
     world->events = message_layer_channel_events(request_layer_messages(world->requests));
     const struct core_options options = {
         .timers = world->timers,
+        .random = random_sequence_source(&core),
         .requests = world->requests,
         .resolver = {.ops = &resolver},
         .north = &north,

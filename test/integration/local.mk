@@ -12,6 +12,7 @@ SCENARIOS = test/integration/clock.scn \
 	test/integration/message.scn \
 	test/integration/method.scn \
 	test/integration/no_response.scn \
+	test/integration/node_life.scn \
 	test/integration/option.scn \
 	test/integration/parallel.scn \
 	test/integration/prefer.scn \

@@ -150,7 +150,9 @@ static bool has_cause(const struct asking *asking, const struct http_reply *repl
                (has_problem(reply, PROBLEM_OVERLOADED) &&
                 (asking->uses_name || is_overloaded(asking)));
     case 504:
-        return has_problem(reply, PROBLEM_TIMEOUT);
+        return has_problem(reply, PROBLEM_TIMEOUT) ||
+               (has_problem(reply, PROBLEM_SILENT) &&
+                wire_watch_is_unheard(&world->places[asking->node]));
     default:
         return false;
     }
@@ -183,6 +185,6 @@ void client_judge_reply(struct asking *asking, const struct http_reply *reply)
                    reply->body.length > 0 ? (const char *)reply->body.data : "");
         judge_retry_after(asking, reply);
     }
-    if (reply->status == 504 && asking->is_tagged)
+    if (reply->status == 504 && asking->is_tagged && !has_problem(reply, PROBLEM_SILENT))
         judge_timeout(asking);
 }

@@ -194,6 +194,26 @@ bool wire_watch_is_lively(const struct place *place)
     return place->world->now_us - place->answered_us < soonest_us;
 }
 
+bool wire_watch_is_unheard(const struct place *place)
+{
+    const struct settings *settings = settings_of(place);
+
+    return place->world->now_us - place->heard_us >=
+           (uint64_t)settings->ack_timeout_ms * MS * backoff(settings->max_retransmit + 1);
+}
+
+static void sent_ping(struct place *place)
+{
+    struct world *world = place->world;
+
+    judge_that(world->judge, INVARIANT_PINGS_RARE,
+               wire_watch_is_unheard(place) &&
+                   (place->pinged_us == 0 || world->now_us - place->pinged_us >= 5 * (uint64_t)S),
+               "node %u: a ping %.3f s after a sign of life", place->index,
+               (double)(world->now_us - place->heard_us) / S);
+    place->pinged_us = world->now_us;
+}
+
 /* RFC 7252 4.7; retransmissions do not count. */
 static void judge_probing_rate(struct place *place, size_t length)
 {
@@ -389,6 +409,8 @@ void wire_watch_sent(struct place *place, const uint8_t *bytes, size_t length)
         sent_reply(place, &message);
     else if (message.code != 0)
         sent_request(place, &message, bytes, length);
+    else
+        sent_ping(place);
 }
 
 /* Our own system took the datagram not at all: the interaction ends by itself, soon. */
@@ -486,6 +508,7 @@ void wire_watch_comes(struct place *place, const uint8_t *bytes, size_t length)
 
     tell(place, "<-", bytes, length);
     drop_spent(place);
+    place->heard_us = place->world->now_us;
     *watch = (struct wire_watch){
         .from = place,
         .mid = message.mid,

@@ -115,6 +115,8 @@ struct place {
     /* of wire_watch */
     struct wire_records live;
     unsigned opened;      /* interactions */
+    uint64_t heard_us;    /* when anything came */
+    uint64_t pinged_us;   /* 0: never */
     uint64_t answered_us; /* when something came that is no empty ACK */
     bool is_silent;       /* an interaction ended without any answer since its beginning */
     uint64_t silent_from_us;
@@ -245,6 +247,8 @@ void wire_watch_comes(struct place *place, const uint8_t *bytes, size_t length);
 void wire_watch_came(struct place *place);
 void wire_watch_returns(struct place *place, const uint8_t *bytes, size_t length, int error);
 void wire_watch_audit(struct place *place);
+/* True when nothing came for as long as all transmissions of a message take. */
+bool wire_watch_is_unheard(const struct place *place);
 /* Interactions that hold a slot for sure, resp. that may hold one. */
 unsigned wire_watch_slots(struct place *place, bool for_sure);
 /* True when the gateway cannot have given the node up: it has answered not long ago. */

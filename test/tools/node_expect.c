@@ -124,6 +124,21 @@ static bool expect_empty(struct scenario *scenario, struct scripted_node *node,
     return fits;
 }
 
+/* expect ping: an empty CON; replies refer to it from then on. */
+static bool expect_ping(struct scenario *scenario, struct scripted_node *node)
+{
+    const struct node_message *got =
+        scripted_node_receive(node, &scenario->gateway, scenario->until);
+    struct bytes expected = {NULL, 0, 0}, shown = {NULL, 0, 0};
+    if (got == NULL)
+        return nothing_came(scenario, "a ping");
+    if (got->message.type == MESSAGE_CON && got->message.code == 0 && got->raw.length == 4)
+        return true;
+    bytes_print(&expected, "a ping (empty CON)");
+    coap_message_show(&got->message, &shown);
+    return scenario_differ(scenario, &expected, &shown);
+}
+
 /* expect retransmission [MIN MAX]: the bytes of the current message again, that many seconds
  * after their last transmission. */
 static bool expect_retransmission(struct scenario *scenario, struct scripted_node *node,
@@ -159,6 +174,8 @@ static bool verb_expect(struct scenario *scenario, struct scripted_node *node,
 {
     if (words_is(words, 2, "retransmission"))
         return expect_retransmission(scenario, node, words);
+    if (words->count == 3 && words_is(words, 2, "ping"))
+        return expect_ping(scenario, node);
     if (words->count == 3 && words_is(words, 2, "ACK"))
         return expect_empty(scenario, node, MESSAGE_ACK);
     if (words->count == 3 && words_is(words, 2, "RST"))

@@ -76,6 +76,29 @@ void request_layer_set_peer_events(struct request_layer *layer,
     fixture.peer_events = events == NULL ? (struct request_peer_events){0} : *events;
 }
 
+void request_layer_give_up(struct request_layer *layer, const struct endpoint_address *peer)
+{
+    const struct request_report report = {0};
+
+    (void)layer;
+    for (size_t i = 0; i < fixture.request_count; i++) {
+        struct fixture_request *request = &fixture.requests[i];
+
+        if (!request->is_under_way || !request->is_queued ||
+            !endpoint_address_equal(&request->peer, peer))
+            continue;
+        request->is_under_way = false;
+        request->events->failed(request->handle, REQUEST_GIVEN_UP, &report);
+    }
+}
+
+void request_layer_ping(struct request_layer *layer, const struct endpoint_address *peer)
+{
+    (void)layer;
+    fixture.pinged = *peer;
+    fixture.pings++;
+}
+
 unsigned request_layer_retry_after(struct request_layer *layer, const struct endpoint_address *peer)
 {
     (void)layer;
@@ -252,6 +275,8 @@ void fixture_set_up(const char *access, const char *mappings)
     fixture.timers = timers_new();
     timers_set_now_us(fixture.timers, 1000000000);
     options.timers = fixture.timers;
+    random_sequence_init(&fixture.sequence, 1);
+    options.random = random_sequence_source(&fixture.sequence);
     fixture.core = core_new(&options);
     ck_assert_ptr_nonnull(fixture.core);
     fixture.policy = fixture_policy(access, mappings);

@@ -15,6 +15,7 @@
 #include "core.h"
 #include "exchange.h"
 #include "policy.h"
+#include "random_source.h"
 #include "request_layer.h"
 #include "rest.h"
 #include "timers.h"
@@ -31,6 +32,7 @@ struct fixture_request {
     bool is_peer_of_client;
     bool is_under_way;
     bool ends_when_sent;
+    bool is_queued; /* set by a test: it was never sent */
 };
 
 struct fixture_question {
@@ -41,12 +43,15 @@ struct fixture_question {
 
 struct fixture {
     struct timers *timers;
+    struct random_sequence sequence;
     struct core *core;
     struct policy *policy; /* borrowed from the core */
     size_t request_count;
     struct fixture_request requests[FIXTURE_REQUESTS_MAX];
     enum request_refusal refusal; /* of the next requests */
     struct request_peer_events peer_events;
+    unsigned pings;
+    struct endpoint_address pinged; /* by the last one */
     size_t question_count;
     struct fixture_question questions[FIXTURE_QUESTIONS_MAX];
     bool takes_no_questions;

@@ -233,7 +233,7 @@ START_TEST(a_client_may_have_less_patience_than_the_gateway)
     fixture_assert_field("Preference-Applied", "wait=2");
     fixture_assert_body_has("did not answer within 2 s");
     ck_assert(fixture_last()->is_under_way);
-    node = node_acquire(fixture.core->nodes, "kitchen");
+    node = node_acquire(fixture.core->nodes, &fixture_last()->peer);
     ck_assert_int_eq(node_state_of(node), NODE_UNKNOWN);
     node_release(node);
     fixture_done();

@@ -12,7 +12,7 @@
 #include "core_private.h"
 #include "exchange_fixture.h"
 #include "metrics.h"
-#include "node.h"
+#include "node_label.h"
 #include "proves.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
@@ -353,6 +353,7 @@ END_TEST
 START_TEST(an_overdue_request_is_answered_once_and_runs_on)
 {
     struct request_report report = {.transmissions = 5, .elapsed_us = 45000000};
+    const struct node_label_times times = {.wall_ms = 1700000000000};
     struct buffer metrics;
 
     send(HTTP_METHOD_GET, "/nodes/kitchen/x");
@@ -373,7 +374,7 @@ START_TEST(an_overdue_request_is_answered_once_and_runs_on)
     (void)core_reap(fixture.core);
     ck_assert_uint_eq(core_exchange_count(fixture.core), 0);
     buffer_init(&metrics, 1 << 20);
-    ck_assert_int_eq(node_write_metrics(fixture.core->nodes, &metrics), 0);
+    ck_assert_int_eq(node_label_write_metrics(fixture.core->labels, &times, &metrics), 0);
     ck_assert_ptr_nonnull(
         strstr(buffer_text(&metrics), "coapgw_coap_timeouts_total{node=\"kitchen\"} 2\n"));
     ck_assert_ptr_nonnull(

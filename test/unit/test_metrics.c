@@ -11,7 +11,7 @@
 
 #include "buffer.h"
 #include "http_message.h"
-#include "node.h"
+#include "node_label.h"
 #include "rest.h"
 
 static struct metrics *metrics;
@@ -85,29 +85,30 @@ END_TEST
 
 START_TEST(promtool_finds_nothing_to_say)
 {
-    struct node_table *table = node_table_new();
+    struct node_label_table *table = node_label_table_new();
     static const char *const names[] = {"kitchen"};
-    struct node *node;
+    const struct node_label_times times = {.wall_ms = 1700000000123};
+    struct node_label *label;
     FILE *tool;
 
     if (system("promtool --version >/dev/null 2>&1") != 0) {
-        node_table_free(table);
+        node_label_table_free(table);
         return;
     }
-    ck_assert_int_eq(node_table_configure(table, names, 1), 0);
-    node = node_acquire(table, "kitchen");
-    node_answered(node, REST_CODE(2, 5), 1, 20000, 1700000000123);
-    node_failed(node, NODE_FAILURE_RESET, 0, 1700000000123);
+    ck_assert_int_eq(node_label_table_configure(table, names, 1), 0);
+    label = node_label_acquire(table, "kitchen");
+    node_label_answered(label, REST_CODE(2, 5), 1, 20000);
+    node_label_failed(label, NODE_FAILURE_RESET, 0);
     metrics_http_request(metrics, HTTP_METHOD_GET, 200, 900);
     metrics_http_request(metrics, HTTP_METHOD_UNKNOWN, 0, 900);
     ck_assert_int_eq(metrics_write(metrics, &out), 0);
-    ck_assert_int_eq(node_write_metrics(table, &out), 0);
+    ck_assert_int_eq(node_label_write_metrics(table, &times, &out), 0);
     tool = popen("promtool check metrics", "w");
     ck_assert_ptr_nonnull(tool);
     ck_assert_uint_eq(fwrite(out.data, 1, out.length, tool), out.length);
     ck_assert_int_eq(pclose(tool), 0);
-    node_release(node);
-    node_table_free(table);
+    node_label_release(label);
+    node_label_table_free(table);
 }
 END_TEST
 

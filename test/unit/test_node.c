@@ -1,175 +1,312 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "node.h"
 
-/* test_node: what is known of nodes, and that no address or unbounded name becomes a label. */
+/*
+ * test_node: the life of nodes on the test clock: what makes one unreachable, when it is asked for
+ * a sign of life, what brings it back, and that the table stays bounded.
+ */
 
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "buffer.h"
-#include "rest.h"
+#include "fakes.h"
+#include "proves.h"
+#include "random_source.h"
+#include "timers.h"
 
-static const char *const two_names[] = {"hall", "kitchen"};
+enum { SECOND = 1000, MAXIMUM = 50, PINGS_MAX = 64 };
 
-static struct node_table *make_table(void)
+static struct {
+    struct timers *timers;
+    struct random_sequence sequence;
+    struct node_table *table;
+    unsigned pings;
+    uint64_t pinged_us[PINGS_MAX];
+    unsigned changes;
+    enum node_state before;
+} w;
+
+static void take_ping(void *handle, const struct endpoint_address *address)
 {
-    struct node_table *table = node_table_new();
-
-    ck_assert_ptr_nonnull(table);
-    ck_assert_int_eq(node_table_configure(table, two_names, 2), 0);
-    return table;
+    ck_assert_ptr_eq(handle, &w);
+    ck_assert_uint_eq(address->port, 1);
+    ck_assert_uint_lt(w.pings, PINGS_MAX);
+    w.pinged_us[w.pings++] = timers_now_us(w.timers);
 }
 
-static void assert_metric(const struct node_table *table, const char *line, bool is_there)
+static void take_change(void *handle, const struct node *node, enum node_state before)
 {
-    struct buffer out;
-
-    buffer_init(&out, 1 << 20);
-    ck_assert_int_eq(node_write_metrics(table, &out), 0);
-    ck_assert_msg((strstr(buffer_text(&out), line) != NULL) == is_there, "%s in:\n%s", line,
-                  buffer_text(&out));
-    buffer_clear(&out);
+    ck_assert_ptr_eq(handle, &w);
+    ck_assert_int_ne(node_state_of(node), before);
+    w.before = before;
+    w.changes++;
 }
 
-START_TEST(a_target_without_a_configured_name_is_the_node_other)
+static void set_up(void)
 {
-    struct node_table *table = make_table();
-    struct node *unnamed = node_acquire(table, NULL);
-    struct node *unknown = node_acquire(table, "192.0.2.7");
-    struct node *kitchen = node_acquire(table, "kitchen");
+    static const struct node_events events = {
+        .ping = take_ping, .changed = take_change, .handle = &w};
+    struct random_source random;
 
-    ck_assert_str_eq(node_name(unnamed), "other");
-    ck_assert_ptr_eq(unnamed, unknown);
-    ck_assert_str_eq(node_name(kitchen), "kitchen");
-    node_release(unnamed);
-    node_release(unknown);
-    node_release(kitchen);
-    node_release(NULL);
-    node_table_free(table);
+    memset(&w, 0, sizeof w);
+    w.timers = timers_new();
+    timers_set_now_us(w.timers, 1000000);
+    random_sequence_init(&w.sequence, 1);
+    random = random_sequence_source(&w.sequence);
+    w.table = node_table_new(w.timers, &random, MAXIMUM, &events);
+    ck_assert_ptr_nonnull(w.table);
 }
-END_TEST
 
-START_TEST(a_reload_keeps_what_is_known_of_the_nodes_that_stay)
+static void tear_down(void)
 {
-    static const char *const names[] = {"cellar", "kitchen"};
-    struct node_table *table = make_table();
-    struct node *kitchen = node_acquire(table, "kitchen");
-    struct node *hall = node_acquire(table, "hall");
-
-    node_answered(kitchen, REST_CODE(2, 5), 0, 1000, 1);
-    node_answered(hall, REST_CODE(2, 5), 0, 1000, 1);
-    node_release(kitchen);
-    ck_assert_int_eq(node_table_configure(table, names, 2), 0);
-    kitchen = node_acquire(table, "kitchen");
-    ck_assert_int_eq(node_state_of(kitchen), NODE_REACHABLE);
-    /* The one that went lives on for those who refer to it, and is listed no more. */
-    ck_assert_int_eq(node_state_of(hall), NODE_REACHABLE);
-    assert_metric(table, "hall", false);
-    node_release(hall);
-    node_release(kitchen);
-    node_table_free(table);
+    node_table_free(w.table);
+    timers_free(w.timers);
 }
-END_TEST
 
-START_TEST(the_state_follows_the_last_message_or_its_absence)
-{
-    struct node_table *table = make_table();
-    struct node *node = node_acquire(table, "kitchen");
-
-    ck_assert_int_eq(node_state_of(node), NODE_UNKNOWN);
-    node_timed_out(node, 4);
-    ck_assert_int_eq(node_state_of(node), NODE_SUSPECT);
-    node_failed(node, NODE_FAILURE_TIMEOUT, 0, 5);
-    ck_assert_int_eq(node_state_of(node), NODE_SUSPECT);
-    node_failed(node, NODE_FAILURE_RESET, 0, 5);
-    ck_assert_int_eq(node_state_of(node), NODE_REACHABLE);
-    node_failed(node, NODE_FAILURE_UNREACHABLE, 0, 5);
-    ck_assert_int_eq(node_state_of(node), NODE_SUSPECT);
-    node_answered(node, REST_CODE(5, 3), 0, 0, 6);
-    ck_assert_int_eq(node_state_of(node), NODE_REACHABLE);
-    node_release(node);
-    node_table_free(table);
-}
-END_TEST
-
-static struct endpoint_address make_address(uint16_t port)
+static struct endpoint_address at(uint16_t port)
 {
     return (struct endpoint_address){.bytes = {127, 0, 0, 1}, .port = port, .family = 4};
 }
 
-START_TEST(a_hint_makes_the_node_suspect_that_was_asked_there_last)
+static struct node *acquire(uint16_t port)
 {
-    static const char *const names[] = {"cellar"};
-    struct node_table *table = make_table();
-    struct node *kitchen = node_acquire(table, "kitchen");
-    struct node *hall = node_acquire(table, "hall");
-    struct node *other = node_acquire(table, NULL);
-    struct endpoint_address a = make_address(1), b = make_address(2), c = make_address(3);
+    struct endpoint_address address = at(port);
+    struct node *node = node_acquire(w.table, &address);
 
-    node_asked(kitchen, &a);
-    node_asked(kitchen, &a);
-    node_asked(hall, &b);
-    node_asked(other, &c);
-    node_answered(kitchen, REST_CODE(2, 5), 0, 0, 1);
-    ck_assert_ptr_eq(node_table_hint(table, &a), kitchen);
-    ck_assert_int_eq(node_state_of(kitchen), NODE_SUSPECT);
-    ck_assert_ptr_null(node_table_hint(table, &a)); /* no news */
-    ck_assert_int_eq(node_state_of(hall), NODE_UNKNOWN);
-    ck_assert_ptr_null(node_table_hint(table, &c));
-    ck_assert_int_eq(node_state_of(other), NODE_UNKNOWN);
-    /* A message from it brings it back. */
-    node_answered(kitchen, REST_CODE(2, 5), 0, 0, 2);
-    ck_assert_int_eq(node_state_of(kitchen), NODE_REACHABLE);
-    /* It moves to an address that another one had. */
-    node_asked(kitchen, &b);
-    ck_assert_ptr_null(node_table_hint(table, &a));
-    ck_assert_ptr_eq(node_table_hint(table, &b), kitchen);
-    ck_assert_int_eq(node_state_of(hall), NODE_UNKNOWN);
-    node_asked(hall, &b);
-    ck_assert_ptr_eq(node_table_hint(table, &b), hall);
-    /* A node that has gone is found no more. */
-    ck_assert_int_eq(node_table_configure(table, names, 1), 0);
-    node_release(hall);
-    node_asked(kitchen, &a);
-    node_release(kitchen);
-    ck_assert_ptr_null(node_table_hint(table, &a));
-    ck_assert_ptr_null(node_table_hint(table, &b));
+    ck_assert_ptr_nonnull(node);
+    return node;
+}
+
+static void hear(uint16_t port)
+{
+    struct endpoint_address address = at(port);
+
+    node_table_heard(w.table, &address);
+}
+
+/* A client asks for the node once every 100 ms. */
+static void want_for(struct node *node, unsigned seconds)
+{
+    uint64_t retry_us;
+
+    for (unsigned i = 0; i < seconds * 10; i++) {
+        ck_assert(node_refuses(node, &retry_us));
+        clock_advance(w.timers, 100);
+    }
+}
+
+START_TEST(a_node_is_an_address_with_port_and_scheme)
+{
+    struct endpoint_address secure = at(1);
+    struct node *node = acquire(1), *again = acquire(1), *other = acquire(2);
+
+    secure.is_secure = 1;
+    struct node *behind_dtls = node_acquire(w.table, &secure);
+    ck_assert_ptr_eq(node, again);
+    ck_assert_ptr_ne(node, other);
+    ck_assert_ptr_ne(node, behind_dtls);
+    ck_assert_uint_eq(node_address(node)->port, 1);
+    ck_assert_uint_eq(node_table_count(w.table), 3);
+    node_release(node);
+    node_release(again);
     node_release(other);
-    node_table_free(table);
+    node_release(behind_dtls);
+    node_release(NULL);
 }
 END_TEST
 
-START_TEST(metrics_tell_requests_by_node_and_by_how_they_ended)
+START_TEST(hints_and_unanswered_requests_make_a_node_suspect_and_no_worse)
 {
-    struct node_table *table = make_table();
-    struct node *node = node_acquire(table, "kitchen");
-    struct node *other = node_acquire(table, NULL);
+    struct endpoint_address address = at(1), nobody = at(9);
+    struct node *node = acquire(1);
+    uint64_t retry_us;
 
-    node_answered(node, REST_CODE(2, 5), 1, 0, 1700000000123);
-    node_answered(node, REST_CODE(2, 5), 0, 20000, 1700000000123);
-    node_answered(node, REST_CODE(4, 4), 0, 0, 1700000000123);
-    node_timed_out(node, 4);
-    node_failed(node, NODE_FAILURE_TIMEOUT, 0, 0);
-    node_answered(other, REST_CODE(2, 4), 0, 0, 7);
-    assert_metric(table, "coapgw_coap_requests_total{node=\"kitchen\",code=\"2.05\"} 2\n", true);
-    assert_metric(table, "coapgw_coap_requests_total{node=\"kitchen\",code=\"4.04\"} 1\n", true);
-    assert_metric(table, "coapgw_coap_requests_total{node=\"kitchen\",code=\"timeout\"} 1\n", true);
-    assert_metric(table, "coapgw_coap_requests_total{node=\"other\",code=\"2.04\"} 1\n", true);
-    assert_metric(table, "coapgw_coap_retransmissions_total{node=\"kitchen\"} 5\n", true);
-    assert_metric(table, "coapgw_coap_timeouts_total{node=\"kitchen\"} 1\n", true);
-    assert_metric(table, "coapgw_coap_rtt_seconds_bucket{node=\"kitchen\",le=\"0.01\"} 0\n", true);
-    assert_metric(table, "coapgw_coap_rtt_seconds_bucket{node=\"kitchen\",le=\"0.025\"} 1\n", true);
-    assert_metric(table, "coapgw_coap_rtt_seconds_count{node=\"kitchen\"} 1\n", true);
-    assert_metric(table, "coapgw_node_up{node=\"kitchen\"} 0\n", true);
-    assert_metric(
-        table, "coapgw_node_last_seen_timestamp_seconds{node=\"kitchen\"} 1700000000.123\n", true);
-    /* Nothing is said of a node that was never asked, nor of many devices as one. */
-    assert_metric(table, "coapgw_node_up{node=\"hall\"}", false);
-    assert_metric(table, "coapgw_node_up{node=\"other\"}", false);
-    node_release(other);
+    ck_assert_int_eq(node_state_of(node), NODE_UNKNOWN);
+    node_table_doubt(w.table, &address);
+    ck_assert_int_eq(node_state_of(node), NODE_SUSPECT);
+    hear(1);
+    ck_assert_int_eq(node_state_of(node), NODE_REACHABLE);
+    for (unsigned i = 0; i < 100; i++)
+        node_doubt(node);
+    ck_assert_int_eq(node_state_of(node), NODE_SUSPECT);
+    ck_assert(!node_refuses(node, &retry_us));
+    ck_assert_uint_eq(w.changes, 3);
+    /* What nobody has asked has no state, and without a record nothing is refused. */
+    node_table_doubt(w.table, &nobody);
+    node_table_heard(w.table, &nobody);
+    ck_assert_uint_eq(node_table_count(w.table), 1);
+    node_doubt(NULL);
+    node_lose(NULL);
+    ck_assert(!node_refuses(NULL, &retry_us));
     node_release(node);
-    node_table_free(table);
+}
+END_TEST
+
+START_TEST(pings_go_out_after_5_10_20_40_and_then_every_60_seconds)
+{
+    static const uint64_t seconds[] = {5, 15, 35, 75, 135, 195, 255};
+    struct node *node = acquire(1);
+    uint64_t lost_us = timers_now_us(w.timers);
+
+    node_lose(node);
+    ck_assert_int_eq(node_state_of(node), NODE_UNREACHABLE);
+    want_for(node, 300);
+    ck_assert_uint_eq(w.pings, sizeof seconds / sizeof seconds[0]);
+    for (unsigned i = 0; i < w.pings; i++) {
+        /* The one who wants it comes within 100 ms. */
+        ck_assert_uint_ge(w.pinged_us[i] - lost_us, seconds[i] * 1000000);
+        ck_assert_uint_le(w.pinged_us[i] - lost_us, seconds[i] * 1000000 + 500000);
+    }
+    node_release(node);
+    proves("CONG-08");
+}
+END_TEST
+
+START_TEST(nobody_is_asked_for_a_sign_of_life_unless_somebody_wants_it)
+{
+    struct node *node = acquire(1);
+    uint64_t retry_us = 0;
+
+    node_lose(node);
+    ck_assert_uint_eq(timers_next_us(w.timers), TIMERS_NEVER);
+    clock_advance(w.timers, 100 * SECOND);
+    ck_assert_uint_eq(w.pings, 0);
+    /* The first wish finds the time come; one ping serves all wishes until it. */
+    ck_assert(node_refuses(node, &retry_us));
+    ck_assert_uint_eq(retry_us, 1000000);
+    ck_assert(node_refuses(node, &retry_us));
+    clock_advance(w.timers, 0);
+    ck_assert_uint_eq(w.pings, 1);
+    clock_advance(w.timers, 300 * SECOND);
+    ck_assert_uint_eq(w.pings, 1);
+    ck_assert_uint_eq(timers_next_us(w.timers), TIMERS_NEVER);
+    node_release(node);
+    proves("CONG-08");
+}
+END_TEST
+
+START_TEST(a_wish_is_told_when_to_come_again)
+{
+    struct node *node = acquire(1);
+    uint64_t retry_us = 0;
+
+    node_lose(node);
+    clock_advance(w.timers, 2 * SECOND);
+    ck_assert(node_refuses(node, &retry_us));
+    ck_assert_uint_eq(retry_us, 4000000); /* 3 s until the ping, and one for its answer */
+    node_release(node);
+}
+END_TEST
+
+START_TEST(any_datagram_brings_a_node_back)
+{
+    struct node *node = acquire(1);
+    uint64_t retry_us, heard_us;
+
+    ck_assert(!node_last_heard(node, &heard_us));
+    node_lose(node);
+    ck_assert(node_refuses(node, &retry_us));
+    clock_advance(w.timers, 3 * SECOND);
+    hear(2);
+    ck_assert_int_eq(node_state_of(node), NODE_UNREACHABLE);
+    hear(1);
+    ck_assert_int_eq(node_state_of(node), NODE_REACHABLE);
+    ck_assert_int_eq(w.before, NODE_UNREACHABLE);
+    ck_assert(node_last_heard(node, &heard_us));
+    ck_assert_uint_eq(heard_us, timers_now_us(w.timers));
+    ck_assert(!node_refuses(node, &retry_us));
+    ck_assert_uint_eq(timers_next_us(w.timers), TIMERS_NEVER);
+    clock_advance(w.timers, 100 * SECOND);
+    ck_assert_uint_eq(w.pings, 0);
+    /* Lost once more, it begins anew. */
+    node_lose(node);
+    ck_assert(node_refuses(node, &retry_us));
+    ck_assert_uint_eq(retry_us, 6000000);
+    node_release(node);
+    proves("CONG-08");
+}
+END_TEST
+
+START_TEST(an_unreachable_node_is_not_made_better_by_a_hint_nor_worse_by_another_loss)
+{
+    struct endpoint_address address = at(1);
+    struct node *node = acquire(1);
+    uint64_t retry_us;
+
+    node_lose(node);
+    clock_advance(w.timers, 4 * SECOND);
+    node_table_doubt(w.table, &address);
+    node_doubt(node);
+    node_lose(node);
+    ck_assert_int_eq(node_state_of(node), NODE_UNREACHABLE);
+    ck_assert(node_refuses(node, &retry_us));
+    ck_assert_uint_eq(retry_us, 2000000);
+    ck_assert_uint_eq(w.changes, 1);
+    node_release(node);
+}
+END_TEST
+
+START_TEST(one_that_nobody_wanted_for_long_is_asked_again)
+{
+    struct node *node = acquire(1);
+    uint64_t retry_us;
+
+    node_lose(node);
+    clock_advance(w.timers, 599 * SECOND);
+    ck_assert(node_refuses(node, &retry_us));
+    clock_advance(w.timers, 600 * SECOND);
+    ck_assert(!node_refuses(node, &retry_us));
+    ck_assert_int_eq(node_state_of(node), NODE_SUSPECT);
+    node_release(node);
+}
+END_TEST
+
+START_TEST(nodes_are_forgotten_when_nobody_has_asked_for_them)
+{
+    struct node *kept = acquire(1), *node = acquire(2);
+
+    hear(2);
+    node_release(node);
+    clock_advance(w.timers, 599 * SECOND);
+    node = acquire(2);
+    ck_assert_int_eq(node_state_of(node), NODE_REACHABLE);
+    node_release(node);
+    clock_advance(w.timers, 600 * SECOND);
+    node_release(acquire(3));
+    ck_assert_uint_eq(node_table_count(w.table), 2); /* 1 and 3 */
+    node = acquire(2);
+    ck_assert_int_eq(node_state_of(node), NODE_UNKNOWN);
+    node_release(node);
+    node_release(kept);
+}
+END_TEST
+
+START_TEST(a_full_table_forgets_the_one_that_was_used_longest_ago_and_no_other)
+{
+    struct endpoint_address one_more = at(1000);
+    struct node *nodes[MAXIMUM];
+    uint64_t retry_us;
+
+    for (uint16_t i = 0; i < MAXIMUM; i++)
+        nodes[i] = acquire((uint16_t)(i + 1));
+    ck_assert_ptr_null(node_acquire(w.table, &one_more));
+    /* Also one that is about to be pinged. */
+    node_lose(nodes[0]);
+    ck_assert(node_refuses(nodes[0], &retry_us));
+    node_release(nodes[0]);
+    node_release(nodes[1]);
+    nodes[0] = acquire(1000);
+    ck_assert_uint_eq(node_table_count(w.table), MAXIMUM);
+    clock_advance(w.timers, 10 * SECOND);
+    ck_assert_uint_eq(w.pings, 0);
+    nodes[1] = acquire(2);
+    for (unsigned i = 0; i < MAXIMUM; i++)
+        node_release(nodes[i]);
+    /* Many that a client makes up. */
+    for (unsigned i = 0; i < 10 * MAXIMUM; i++)
+        node_release(acquire((uint16_t)(2000 + i)));
+    ck_assert_uint_eq(node_table_count(w.table), MAXIMUM);
 }
 END_TEST
 
@@ -180,11 +317,18 @@ int main(void)
     SRunner *runner = srunner_create(suite);
     int failed;
 
-    tcase_add_test(tests, a_target_without_a_configured_name_is_the_node_other);
-    tcase_add_test(tests, a_reload_keeps_what_is_known_of_the_nodes_that_stay);
-    tcase_add_test(tests, the_state_follows_the_last_message_or_its_absence);
-    tcase_add_test(tests, a_hint_makes_the_node_suspect_that_was_asked_there_last);
-    tcase_add_test(tests, metrics_tell_requests_by_node_and_by_how_they_ended);
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_test(tests, a_node_is_an_address_with_port_and_scheme);
+    tcase_add_test(tests, hints_and_unanswered_requests_make_a_node_suspect_and_no_worse);
+    tcase_add_test(tests, pings_go_out_after_5_10_20_40_and_then_every_60_seconds);
+    tcase_add_test(tests, nobody_is_asked_for_a_sign_of_life_unless_somebody_wants_it);
+    tcase_add_test(tests, a_wish_is_told_when_to_come_again);
+    tcase_add_test(tests, any_datagram_brings_a_node_back);
+    tcase_add_test(tests,
+                   an_unreachable_node_is_not_made_better_by_a_hint_nor_worse_by_another_loss);
+    tcase_add_test(tests, one_that_nobody_wanted_for_long_is_asked_again);
+    tcase_add_test(tests, nodes_are_forgotten_when_nobody_has_asked_for_them);
+    tcase_add_test(tests, a_full_table_forgets_the_one_that_was_used_longest_ago_and_no_other);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);

@@ -21,6 +21,7 @@ INVARIANT(NSTART, "nstart", "at most NSTART interactions of a node are unacknowl
 INVARIANT(SLOT_FREE, "slot-free", "nothing waits for a node that has a slot")
 INVARIANT(BOUNDED, "bounded", "no more waits or is outstanding than the settings allow")
 INVARIANT(PROBING_RATE, "probing-rate", "a node that does not answer gets few bytes (PROBING_RATE)")
+INVARIANT(PINGS_RARE, "pings-rare", "only a node that has been silent is pinged, and rarely")
 INVARIANT(MID_ONCE, "mid-once", "a MID is not used again within EXCHANGE_LIFETIME")
 INVARIANT(TOKEN_UNIQUE, "token-unique",
           "a token is unique among the outstanding requests of a node")
