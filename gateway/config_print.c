@@ -101,17 +101,20 @@ static json_t *print_coap(const struct config *config)
 {
     const struct policy *policy = config->policy;
     const struct settings *settings = &policy->defaults.settings;
-    json_t *coap =
-        json_pack("{s:o, s:o, s:i, s:i, s:o, s:b, s:o, s:o, s:s, s:i, s:o, s:o, s:i}",
-                  "ack_timeout", seconds(settings->ack_timeout_ms), "ack_random_factor",
-                  json_real(settings->ack_random_percent / 100.0), "max_retransmit",
-                  (int)settings->max_retransmit, "nstart", (int)settings->nstart, "probing_rate",
-                  json_real(settings->probing_rate_milli / 1000.0), "unsafe_timing",
-                  (int)settings->has_unsafe_timing, "deadline", seconds(settings->deadline_ms),
-                  "acked_deadline", seconds(settings->acked_deadline_ms), "type",
-                  settings->is_non_confirmable ? "non" : "con", "queue_per_node",
-                  (int)settings->queue_per_node, "outstanding", size(policy->outstanding),
-                  "max_body", size(config->coap_max_body), "hop_limit", (int)settings->hop_limit);
+    json_t *coap = json_pack(
+        "{s:o, s:o, s:i, s:i, s:o, s:b, s:o, s:o, s:o, s:s, s:i, s:i, s:s, s:i, s:o, s:o, s:i}",
+        "ack_timeout", seconds(settings->ack_timeout_ms), "ack_random_factor",
+        json_real(settings->ack_random_percent / 100.0), "max_retransmit",
+        (int)settings->max_retransmit, "nstart", (int)settings->nstart, "probing_rate",
+        json_real(settings->probing_rate_milli / 1000.0), "unsafe_timing",
+        (int)settings->has_unsafe_timing, "deadline", seconds(settings->deadline_ms),
+        "acked_deadline", seconds(settings->acked_deadline_ms), "transfer_deadline",
+        seconds(settings->transfer_deadline_ms), "type",
+        settings->is_non_confirmable ? "non" : "con", "block_size", (int)settings->block_size,
+        "blockwise_threshold", (int)settings->blockwise_threshold, "block_token",
+        settings->block_token == BLOCK_TOKEN_FRESH ? "fresh" : "reuse", "queue_per_node",
+        (int)settings->queue_per_node, "outstanding", size(policy->outstanding), "max_body",
+        size(config->coap_max_body), "hop_limit", (int)settings->hop_limit);
 
     if (coap != NULL && (add_bind(config, coap) != 0 || add_no_response(settings, coap) != 0 ||
                          add_upstream_proxy(policy, coap) != 0)) {

@@ -352,6 +352,7 @@ void config_read_sections(struct config_loading *loading, const struct document_
     read_coap(loading, top);
     read_media(loading, top);
     read_log(loading, top);
+    policy->maximum_reply = config->coap_max_body;
     policy->maximum_body =
         config->limits.body < config->coap_max_body ? config->limits.body : config->coap_max_body;
     /* Behind "coap", whose settings hold for every target that has none of its own. */

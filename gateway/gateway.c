@@ -18,7 +18,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "blockwise.h"
 #include "buffer.h"
+#include "capability.h"
 #include "channel_udp.h"
 #include "core.h"
 #include "helper_thread.h"
@@ -50,6 +52,8 @@ struct gateway {
     struct secure_random *random;
     struct channel_udp *channel;
     struct request_layer *requests;
+    struct capability_table *capabilities;
+    struct blockwise *blockwise;
     struct helper_thread *helper;
     struct resolver_thread *resolver;
     struct core *core;
@@ -302,6 +306,20 @@ static int make_request_layer(struct gateway *gateway)
     return 0;
 }
 
+static int make_blockwise(struct gateway *gateway)
+{
+    struct random_source random = secure_random_source(gateway->random);
+    struct blockwise_options options = {
+        .timers = gateway->timers, .requests = gateway->requests, .random = random};
+
+    gateway->capabilities = capability_table_new(gateway->timers, &random);
+    if (gateway->capabilities == NULL)
+        return EX_OSERR;
+    options.capabilities = gateway->capabilities;
+    gateway->blockwise = blockwise_new(&options);
+    return gateway->blockwise == NULL ? EX_OSERR : 0;
+}
+
 static int make_core(struct gateway *gateway)
 {
     struct core_options options = {
@@ -309,6 +327,7 @@ static int make_core(struct gateway *gateway)
         .log = gateway->log,
         .random = secure_random_source(gateway->random),
         .requests = gateway->requests,
+        .blockwise = gateway->blockwise,
         .north = &http_server_north_ops,
         .wall_ms = wall_ms,
         .is_self = is_self,
@@ -393,7 +412,8 @@ static int catch_signals(struct gateway *gateway)
 static int start(struct gateway *gateway)
 {
     static int (*const steps[])(struct gateway *) = {
-        make_ground, make_request_layer, make_core, make_server, catch_signals, listen_all,
+        make_ground, make_request_layer, make_blockwise, make_core,
+        make_server, catch_signals,      listen_all,
     };
 
     timer_init(&gateway->drain_timer, drain_ended, gateway);
@@ -417,6 +437,8 @@ static void clear(struct gateway *gateway)
     core_free(gateway->core);
     resolver_thread_free(gateway->resolver);
     helper_thread_free(gateway->helper);
+    blockwise_free(gateway->blockwise);
+    capability_table_free(gateway->capabilities);
     request_layer_free(gateway->requests);
     channel_udp_free(gateway->channel);
     secure_random_free(gateway->random);

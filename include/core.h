@@ -15,6 +15,7 @@
 #include "random_source.h"
 #include "resolver.h"
 
+struct blockwise;
 struct core;
 struct log;
 struct metrics;
@@ -34,6 +35,7 @@ struct core_options {
     struct log *log;
     struct random_source random;
     struct request_layer *requests;
+    struct blockwise *blockwise;
     struct resolver resolver;
     const struct north_ops *north;
     uint64_t (*wall_ms)(void); /* milliseconds since 1970 */

@@ -31,7 +31,9 @@ enum exchange_progress {
  * `north` is given to north_ops.answered. Never PARKED. */
 enum exchange_progress exchange_begin(struct core *core, const struct http_request *request,
                                       void *north, uint64_t *id);
-/* Goes on when request->body is complete (also when there is none). */
+/* Goes on when request->body is complete (also when there is none). The body is taken: it has to
+ * outlive the HTTP side, as its client may leave while it is sent on block by block. Not when the
+ * result is NO_MEMORY. */
 enum exchange_progress exchange_run(struct core *core, uint64_t id);
 /* The largest body that the exchange takes, in bytes. */
 size_t exchange_body_maximum(struct core *core, uint64_t id);

@@ -59,7 +59,8 @@ struct http_request {
     bool has_body;       /* Content-Length above 0 or chunked */
     bool has_length;     /* Content-Length stands there */
     uint64_t content_length;
-    const uint8_t *body; /* complete once the exchange is run */
+    const uint8_t
+        *body; /* complete once the exchange is run, which takes it (free()); may be NULL */
     size_t body_length;
     /* The client has just sent it, which nobody could have kept back and replayed: its head came
      * soon after its connection, or its body soon after our "100 Continue" (RFC 9175 2.3). Known

@@ -33,8 +33,9 @@ struct policy {
     bool has_upstream_proxy; /* coap.upstream_proxy */
     struct uri_authority upstream_proxy;
     size_t maximum_body; /* bytes of an HTTP request body: min of http.limits.body, coap.max_body */
-    size_t outstanding;  /* coap.outstanding */
-    char *name;          /* http.name: owned; for Via */
+    size_t maximum_reply; /* bytes of a body that a node sends in blocks: coap.max_body */
+    size_t outstanding;   /* coap.outstanding */
+    char *name;           /* http.name: owned; for Via */
 };
 
 /* With one reference and all members empty; NULL when memory is short. */

@@ -30,6 +30,7 @@ struct problem {
     uint8_t coap_code;      /* 0: no node answered */
     const char *node;       /* configured name only; or NULL */
     int64_t elapsed_ms;     /* -1: none */
+    uint64_t max_size;      /* bytes of a body that the node would take; 0: unknown */
     const char *request_id; /* or NULL */
 };
 

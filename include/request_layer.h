@@ -26,13 +26,15 @@
 struct request_layer;
 
 enum request_failure {
-    REQUEST_TIMED_OUT,    /* 504 */
-    REQUEST_RESET,        /* 502: RST */
-    REQUEST_UNREACHABLE,  /* 502: vetted ICMP error or no route */
-    REQUEST_BAD_RESPONSE, /* 502: unknown critical or unsafe option */
-    REQUEST_GIVEN_UP,     /* 504: never sent, request_layer_give_up */
-    REQUEST_DISPLACED,    /* 503: never sent, its place in the node's queue went to a client that
-                             has fewer waiting */
+    REQUEST_TIMED_OUT,     /* 504 */
+    REQUEST_RESET,         /* 502: RST */
+    REQUEST_UNREACHABLE,   /* 502: vetted ICMP error or no route */
+    REQUEST_BAD_RESPONSE,  /* 502: unknown critical or unsafe option */
+    REQUEST_GIVEN_UP,      /* 504: never sent, request_layer_give_up */
+    REQUEST_DISPLACED,     /* 503: never sent, its place in the node's queue went to a client that
+                              has fewer waiting */
+    REQUEST_BAD_TRANSFER,  /* 502: blocks that make no body (blockwise.h) */
+    REQUEST_OUT_OF_MEMORY, /* 503: in the midst of a transfer */
 };
 
 /* What is known of a request when an event is told; borrowed for the call. */
@@ -46,6 +48,11 @@ struct request_report {
     uint64_t round_trip_us; /* from the first transmission; 0 unless a response came after just one
                                transmission (else nobody knows which it answers) */
     uint16_t bad_option;    /* REQUEST_BAD_RESPONSE: the option's number */
+    /* Of blockwise.h alone: all else is of the last message then. */
+    unsigned earlier_messages;        /* blocks before it that were sent */
+    unsigned earlier_retransmissions; /* of these */
+    const char *detail; /* of a failure: end of a sentence about the node; static, or NULL */
+    bool is_partial;    /* the payload is only the beginning of the body */
 };
 
 /* A token that several requests to one endpoint carry, one after the other. */
@@ -137,6 +144,9 @@ enum request_refusal request_start(struct request_layer *layer, const struct req
 /* Forgets a request: no event follows. A response that still comes is unexpected (reset). Unknown
  * ids are fine. */
 void request_cancel(struct request_layer *layer, uint64_t id);
+/* True when the request has not been sent yet: it waits for its turn, a slot, a MID or
+ * PROBING_RATE. Unknown ids do not. */
+bool request_is_waiting(const struct request_layer *layer, uint64_t id);
 /* Requests that have not ended, those that wait included. */
 size_t request_layer_outstanding(const struct request_layer *layer);
 /* Seconds after which a client may try again when the queue was full (1..60). */

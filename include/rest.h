@@ -93,7 +93,7 @@ enum rest_verdict {
 /* Applies RFC 7252 5.4 to a received response: drops unknown elective safe options, wrongly sized
  * elective ones (5.4.3) and supernumerary ones (5.4.5: the first is kept), in place. When the
  * verdict is not FINE, `*number` is the offending option. Options that this gateway knows but does
- * not take in a response (OSCORE; Block1/Block2 until they are handled) count as unknown. */
+ * not take in a response (OSCORE) count as unknown. */
 enum rest_verdict rest_check_response(struct rest_message *response, uint16_t *number);
 /* True when a received option of this number and length must be treated as unrecognised. */
 bool rest_option_is_unrecognised(uint16_t number, size_t length);

@@ -96,6 +96,8 @@ static void write_json(const struct problem *problem, struct buffer *out)
     append_member(out, "node", problem->node);
     if (problem->elapsed_ms >= 0)
         buffer_printf(out, ",\"elapsed-ms\":%" PRId64, problem->elapsed_ms);
+    if (problem->max_size > 0)
+        buffer_printf(out, ",\"max-size\":%" PRIu64, problem->max_size);
     append_member(out, "request-id", problem->request_id);
     buffer_append_text(out, "}\n");
 }

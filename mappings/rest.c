@@ -165,27 +165,12 @@ bool rest_option_uint(const struct rest_option *option, uint32_t *value)
     return true;
 }
 
-/* Until transfers in blocks exist, a block option is harmless only when it says that the message is
- * the whole body (number 0, no more), or as the size hint of a 4.13 (RFC 7959 2.9.3). */
-static bool is_harmless_block(uint8_t code, const struct rest_option *option)
-{
-    uint32_t block;
-    if (option->length > 3 || !rest_option_uint(option, &block))
-        return false;
-    if (option->number == REST_OPTION_BLOCK1 && code == REST_CODE(4, 13))
-        return true;
-    return block >> 3 == 0;
-}
-
 /* What becomes of one option of a response. */
 enum handling { HANDLING_KEEP, HANDLING_DROP, HANDLING_CRITICAL, HANDLING_UNSAFE };
 
-static enum handling judge(uint8_t code, const struct rest_option *option, bool is_further)
+static enum handling judge(const struct rest_option *option, bool is_further)
 {
     uint16_t number = option->number;
-    if (number == REST_OPTION_BLOCK1 || number == REST_OPTION_BLOCK2)
-        return is_harmless_block(code, option) ? HANDLING_DROP : HANDLING_CRITICAL;
-
     struct option_facts facts;
     bool is_known = find_facts(number, &facts) && facts.is_taken;
     if (is_known && option->length >= facts.minimum && option->length <= facts.maximum &&
@@ -206,7 +191,7 @@ enum rest_verdict rest_check_response(struct rest_message *response, uint16_t *n
     for (size_t i = 0; i < response->option_count; i++) {
         struct rest_option option = response->options[i];
         bool is_further = kept > 0 && response->options[kept - 1].number == option.number;
-        switch (judge(response->code, &option, is_further)) {
+        switch (judge(&option, is_further)) {
         case HANDLING_KEEP:
             response->options[kept++] = option;
             break;

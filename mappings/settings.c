@@ -22,6 +22,10 @@ void settings_init(struct settings *settings)
         .probing_rate_milli = 1000,
         .deadline_ms = 45 * 1000,
         .acked_deadline_ms = 120 * 1000,
+        .transfer_deadline_ms = 600 * 1000,
+        .block_size = 1024,
+        .blockwise_threshold = 1024,
+        .block_token = BLOCK_TOKEN_BY_SCHEME,
         .queue_per_node = 64,
         .hop_limit = 16,
     };
@@ -107,6 +111,42 @@ static void read_no_response(struct settings *settings, struct document *documen
     settings->no_response = (uint8_t)classes;
 }
 
+static void read_block_token(struct settings *settings, struct document *document,
+                             const struct document_place *place, enum settings_scope scope)
+{
+    const char *text;
+    if (!document_read_string(document, place, "block_token", &text)) {
+        return;
+    }
+    if (strcmp(text, "fresh") == 0) {
+        settings->block_token = BLOCK_TOKEN_FRESH;
+    } else if (strcmp(text, "reuse") == 0) {
+        /* Only one who knows the node can say it of coaps too. */
+        settings->block_token =
+            scope == SETTINGS_OVERRIDE ? BLOCK_TOKEN_REUSE : BLOCK_TOKEN_BY_SCHEME;
+    } else {
+        struct document_place member = document_member(document, place, "block_token");
+        document_error(document, &member, "must be \"reuse\" or \"fresh\"");
+    }
+}
+
+/* Transfer in blocks (RFC 7959). */
+static void read_blocks(struct settings *settings, struct document *document,
+                        const struct document_place *place, enum settings_scope scope)
+{
+    document_read_seconds(document, place, "transfer_deadline", 0.1, 86400,
+                          &settings->transfer_deadline_ms);
+    uint32_t size = settings->block_size;
+    if (read_u32(document, place, "block_size", 16, 1024, &size) && (size & (size - 1)) != 0) {
+        struct document_place member = document_member(document, place, "block_size");
+        document_error(document, &member, "must be 16, 32, 64, 128, 256, 512 or 1024");
+    } else {
+        settings->block_size = size;
+    }
+    read_u32(document, place, "blockwise_threshold", 0, 1024, &settings->blockwise_threshold);
+    read_block_token(settings, document, place, scope);
+}
+
 /* What an override has no business with: there is one of each for all nodes. */
 static void refuse_global(struct document *document, const struct document_place *place)
 {
@@ -124,8 +164,6 @@ static void refuse_global(struct document *document, const struct document_place
 void settings_read(struct settings *settings, struct document *document,
                    const struct document_place *place, enum settings_scope scope)
 {
-    static const char *const unbuilt[] = {"transfer_deadline", "block_size", "blockwise_threshold",
-                                          "block_token"};
     if (!document_expect_object(document, place)) {
         return;
     }
@@ -136,13 +174,11 @@ void settings_read(struct settings *settings, struct document *document,
     read_probing_rate(settings, document, place);
     read_type(settings, document, place);
     read_no_response(settings, document, place);
+    read_blocks(settings, document, place, scope);
     read_u32(document, place, "queue_per_node", 1, 100000, &settings->queue_per_node);
     uint64_t hop_limit;
     if (document_read_number(document, place, "hop_limit", 1, 255, &hop_limit)) {
         settings->hop_limit = (uint8_t)hop_limit;
-    }
-    for (size_t i = 0; i < sizeof(unbuilt) / sizeof(unbuilt[0]); i++) {
-        document_refuse_unbuilt(document, place, unbuilt[i]);
     }
     if (scope == SETTINGS_OVERRIDE) {
         refuse_global(document, place);

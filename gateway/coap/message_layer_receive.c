@@ -48,13 +48,14 @@ static bool is_empty_ack(const struct pdu *pdu)
 }
 
 /* Something came from the endpoint. What waited because it was silent waits no more; an empty ACK
- * is not the answer for which that was. */
-static void take_note(struct message_layer *layer, struct endpoint *endpoint, bool is_empty)
+ * is not the answer for which that was. True when it was silent: it leaves behind the datagram's
+ * own work, for which it must not be taken. */
+static bool take_note(struct message_layer *layer, struct endpoint *endpoint, bool is_empty)
 {
-    if (!congestion_heard(endpoint, !is_empty))
-        return;
+    if (endpoint == NULL || !congestion_heard(endpoint, !is_empty))
+        return false;
     timers_disarm(layer->timers, &endpoint->pause);
-    message_layer_pump(layer, endpoint);
+    return true;
 }
 
 static void receive_empty_ack(struct message_layer *layer, struct endpoint *endpoint, uint16_t mid)
@@ -157,6 +158,20 @@ static void receive_message(struct message_layer *layer, const struct endpoint_a
     }
 }
 
+static void receive_malformed(struct message_layer *layer, const struct endpoint_address *from,
+                              const struct pdu *pdu, size_t length)
+{
+    char text[ENDPOINT_ADDRESS_TEXT_SIZE];
+
+    layer->counters.format_errors++;
+    if (log_enabled(layer->log, LOG_LEVEL_INFO))
+        log_write_limited(layer->log, &layer->format_limit, timers_now_us(layer->timers),
+                          LOG_LEVEL_INFO, "endpoint %s: malformed message of %zu bytes",
+                          endpoint_address_format(from, text), length);
+    if (pdu->type == PDU_CON)
+        message_layer_send_empty(layer, from, PDU_RST, pdu->mid);
+}
+
 static void channel_received(void *handle, const struct endpoint_address *from,
                              const uint8_t *datagram, size_t length)
 {
@@ -164,29 +179,23 @@ static void channel_received(void *handle, const struct endpoint_address *from,
     struct endpoint *endpoint = endpoint_table_find(&layer->endpoints, from);
     struct pdu pdu;
     enum pdu_outcome outcome = pdu_parse(&pdu, datagram, length);
-    char text[ENDPOINT_ADDRESS_TEXT_SIZE];
 
     if (layer->events.heard != NULL)
         layer->events.heard(layer->events.handle, from);
-    if (endpoint != NULL)
-        take_note(layer, endpoint, outcome == PDU_FINE && is_empty_ack(&pdu));
+    bool was_silent = take_note(layer, endpoint, outcome == PDU_FINE && is_empty_ack(&pdu));
     switch (outcome) {
     case PDU_IGNORE:
         layer->counters.ignored_datagrams++;
-        return;
+        break;
     case PDU_FORMAT_ERROR:
-        layer->counters.format_errors++;
-        if (log_enabled(layer->log, LOG_LEVEL_INFO))
-            log_write_limited(layer->log, &layer->format_limit, timers_now_us(layer->timers),
-                              LOG_LEVEL_INFO, "endpoint %s: malformed message of %zu bytes",
-                              endpoint_address_format(from, text), length);
-        if (pdu.type == PDU_CON)
-            message_layer_send_empty(layer, from, PDU_RST, pdu.mid);
-        return;
+        receive_malformed(layer, from, &pdu, length);
+        break;
     case PDU_FINE:
         receive_message(layer, from, endpoint, &pdu);
-        return;
+        break;
     }
+    if (was_silent)
+        message_layer_pump(layer, endpoint);
 }
 
 /* ICMP's unreachable errors and parameter problems; others are no failure of the destination (RFC

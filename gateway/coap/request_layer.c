@@ -585,16 +585,30 @@ enum request_refusal request_start(struct request_layer *layer, const struct req
     return REQUEST_STARTED;
 }
 
-void request_cancel(struct request_layer *layer, uint64_t id)
+static struct request *request_of_id(const struct request_layer *layer, uint64_t id)
 {
     uint32_t index = (uint32_t)id;
 
-    if (index >= layer->slot_count || layer->slots[index].generation != id >> 32 ||
-        layer->slots[index].request == NULL)
+    if (index >= layer->slot_count || layer->slots[index].generation != id >> 32)
+        return NULL;
+    return layer->slots[index].request;
+}
+
+void request_cancel(struct request_layer *layer, uint64_t id)
+{
+    struct request *request = request_of_id(layer, id);
+
+    if (request == NULL)
         return;
-    struct request *request = layer->slots[index].request;
     withdraw(request);
     free(request);
+}
+
+bool request_is_waiting(const struct request_layer *layer, uint64_t id)
+{
+    const struct request *request = request_of_id(layer, id);
+
+    return request != NULL && request->message.transmissions == 0;
 }
 
 unsigned request_layer_retry_after(struct request_layer *layer, const struct endpoint_address *peer)

@@ -10,8 +10,10 @@
  */
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "blockwise.h"
 #include "core_private.h"
 #include "log.h"
 #include "metrics.h"
@@ -48,7 +50,9 @@ static void open_exchange(struct exchange *exchange, struct core *core,
     prefer_read(request, &exchange->preferences);
     exchange_init_patience(exchange);
     rest_request_init(&exchange->coap);
-    http_reply_init(&exchange->reply, REPLY_BODY_MAX);
+    http_reply_init(&exchange->reply, exchange->policy->maximum_reply > REPLY_BODY_MAX
+                                          ? exchange->policy->maximum_reply
+                                          : REPLY_BODY_MAX);
 }
 
 static enum exchange_progress progress_of(enum step_result result)
@@ -91,6 +95,7 @@ enum exchange_progress exchange_run(struct core *core, uint64_t id)
 
     if (exchange == NULL)
         return EXCHANGE_NO_MEMORY;
+    exchange->body = (uint8_t *)(uintptr_t)exchange->request->body;
     if (exchange_is_answered(exchange))
         return EXCHANGE_ANSWERED;
     if (exchange->wait.entry == NULL)
@@ -178,6 +183,7 @@ static void close_exchange(struct exchange *exchange)
 {
     http_reply_clear(&exchange->reply);
     exchange_free_async(exchange);
+    free(exchange->body);
     node_release(exchange->node);
     node_label_release(exchange->label);
     policy_release(exchange->policy);
@@ -206,7 +212,7 @@ void exchange_abandon_all(struct core *core)
         assert(!exchange->is_attached);
         forget_request(exchange);
         if (exchange->request_id != 0)
-            request_cancel(core->options.requests, exchange->request_id);
+            blockwise_cancel(core->options.blockwise, exchange->request_id);
         exchange->request_id = 0;
         exchange_end_if_over(exchange);
     }

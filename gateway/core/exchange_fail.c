@@ -51,6 +51,7 @@ enum step_result exchange_fail(struct exchange *exchange, enum problem_type type
         .detail = detail,
         .coap_code = exchange->response_code,
         .elapsed_ms = -1,
+        .max_size = exchange->size_limit,
         .request_id = exchange->request == NULL ? NULL : exchange->request->id,
     };
     va_list arguments;

@@ -2,7 +2,7 @@
 #include "exchange_private.h"
 
 /*
- * The CoAP half: the request is given to the request layer, and its events come back here. Exactly
+ * The CoAP half: the request is given to blockwise, and its events come back here. Exactly
  * one final event ends each request; before it the deadline may pass, which answers the HTTP side
  * with 504 while the request goes on (CONG-11). The HTTP side may have left at any time: then only
  * the node learns of the end.
@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 
+#include "blockwise.h"
 #include "core_private.h"
 #include "node_label.h"
 #include "policy.h"
@@ -27,6 +28,9 @@ static enum step_result fail_timeout(struct exchange *exchange, const struct req
     double seconds = (double)report->elapsed_us / 1000000;
 
     (void)exchange_node_phrase(exchange, node, sizeof node);
+    if (report->detail != NULL)
+        return exchange_fail(exchange, PROBLEM_TIMEOUT, 504, "%s did not finish within %.3g s: %s",
+                             node, seconds, report->detail);
     if (report->was_acknowledged)
         return exchange_fail(exchange, PROBLEM_TIMEOUT, 504,
                              "%s acknowledged the request but did not answer within %.3g s", node,
@@ -46,10 +50,6 @@ static enum step_result fail_bad_option(struct exchange *exchange, uint16_t numb
     char node[128];
 
     (void)exchange_node_phrase(exchange, node, sizeof node);
-    if (number == REST_OPTION_BLOCK1 || number == REST_OPTION_BLOCK2)
-        return exchange_fail(exchange, PROBLEM_BAD_RESPONSE, 502,
-                             "%s sends its answer in blocks (%s), which this version does not join",
-                             node, name);
     if (name != NULL)
         return exchange_fail(exchange, PROBLEM_BAD_RESPONSE, 502,
                              "%s answered with the option %s, which cannot be honoured here", node,
@@ -92,6 +92,12 @@ static enum step_result fail_request(struct exchange *exchange, enum request_fai
         return fail_bad_option(exchange, report->bad_option);
     case REQUEST_DISPLACED:
         return fail_queue_full(exchange);
+    case REQUEST_BAD_TRANSFER:
+        return exchange_fail(exchange, PROBLEM_BAD_RESPONSE, 502,
+                             "the transfer in blocks with %s failed: %s", node, report->detail);
+    case REQUEST_OUT_OF_MEMORY:
+        return exchange_fail(exchange, PROBLEM_OUT_OF_MEMORY, 503,
+                             "the gateway is short of memory");
     case REQUEST_UNREACHABLE:
         break;
     }
@@ -205,7 +211,7 @@ enum step_result exchange_forward(struct exchange *exchange)
         .overdue = request_overdue,
         .sent = request_sent,
     };
-    struct request_spec spec = {
+    struct blockwise_spec spec = {
         .message = &exchange->coap.message,
         .settings = exchange->is_quiet ? &exchange->quiet_settings : &exchange->rules->settings,
         .events = &events,
@@ -214,6 +220,8 @@ enum step_result exchange_forward(struct exchange *exchange)
         .is_peer_of_client = exchange->match.kind == MAPPING_HC,
         .ends_when_sent = exchange_wants_no_answer(exchange),
         .withholds_echo = !exchange_may_echo(exchange),
+        .maximum_body = exchange->policy->maximum_reply,
+        .is_probe = exchange->method == HTTP_METHOD_HEAD,
     };
 
     if (exchange->peer.is_secure || exchange->match.authority.scheme == URI_SCHEME_COAPS)
@@ -222,9 +230,10 @@ enum step_result exchange_forward(struct exchange *exchange)
         return STEP_ANSWERED;
     spec.peer = exchange->peer;
     exchange->was_overdue = false;
-    exchange->transmissions = 0;
+    exchange->told_retransmissions = 0;
     exchange->response_code = 0;
-    switch (request_start(exchange->core->options.requests, &spec, &exchange->request_id)) {
+    exchange->size_limit = 0;
+    switch (blockwise_start(exchange->core->options.blockwise, &spec, &exchange->request_id)) {
     case REQUEST_STARTED:
         exchange->has_sent = true;
         exchange->step = EXCHANGE_STEP_AWAIT;
@@ -234,8 +243,6 @@ enum step_result exchange_forward(struct exchange *exchange)
         return fail_queue_full(exchange);
     case REQUEST_TOO_LONG:
         exchange->request_id = 0;
-        if (exchange->coap.message.payload_length > 0)
-            return exchange_fail_body_too_large(exchange);
         return exchange_fail(exchange, PROBLEM_TARGET_TOO_LONG, 414,
                              "path and query do not fit into a CoAP message");
     case REQUEST_TOO_MANY_PEERS:

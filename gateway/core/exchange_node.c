@@ -64,11 +64,12 @@ enum step_result exchange_fail_given_up(struct exchange *exchange)
 unsigned exchange_take_retransmissions(struct exchange *exchange,
                                        const struct request_report *report)
 {
-    unsigned before = exchange->transmissions > 1 ? exchange->transmissions - 1 : 0;
-    unsigned now = report->transmissions > 1 ? report->transmissions - 1 : 0;
+    unsigned before = exchange->told_retransmissions;
+    unsigned now = report->earlier_retransmissions +
+                   (report->transmissions > 1 ? report->transmissions - 1 : 0);
     unsigned news = now > before ? now - before : 0;
 
-    exchange->transmissions = report->transmissions;
+    exchange->told_retransmissions += news;
     exchange->retransmissions += news;
     return news;
 }
@@ -96,6 +97,7 @@ void exchange_note_failure(struct exchange *exchange, enum request_failure failu
     switch (failure) {
     case REQUEST_GIVEN_UP:
     case REQUEST_DISPLACED:
+    case REQUEST_OUT_OF_MEMORY:
         return;
     case REQUEST_TIMED_OUT:
         if (!exchange->was_overdue)
@@ -107,6 +109,7 @@ void exchange_note_failure(struct exchange *exchange, enum request_failure failu
         label_failure = NODE_FAILURE_RESET;
         break;
     case REQUEST_BAD_RESPONSE:
+    case REQUEST_BAD_TRANSFER:
         label_failure = NODE_FAILURE_BAD_RESPONSE;
         break;
     case REQUEST_UNREACHABLE:
@@ -128,6 +131,8 @@ bool exchange_may_try_next(struct exchange *exchange, enum request_failure failu
     /* The only transmission was given back: nobody has it. */
     if (failure == REQUEST_UNREACHABLE && report->transmissions == 1 && !report->was_heard)
         has_none = true;
+    if (report->earlier_messages > 0)
+        has_none = false;
     if (failure != REQUEST_UNREACHABLE && failure != REQUEST_GIVEN_UP)
         return false;
     if (!is_safe && !has_none)

@@ -43,12 +43,12 @@ static size_t text_size(const char *text)
     return text == NULL ? 0 : strlen(text) + 1;
 }
 
-/* Copies the request, since its owner goes. 0, or -1 when memory is short. */
+/* Copies the request, since its owner goes, but for the body, which is the exchange's. 0, or -1
+ * when memory is short. */
 static int copy_request(struct exchange_async *async, const struct http_request *request)
 {
-    size_t size = request->field_count * sizeof *async->fields + request->body_length + 1 +
-                  text_size(request->method_text) + text_size(request->target) +
-                  text_size(request->client) + text_size(request->id);
+    size_t size = request->field_count * sizeof *async->fields + text_size(request->method_text) +
+                  text_size(request->target) + text_size(request->client) + text_size(request->id);
     char *room;
 
     for (size_t i = 0; i < request->field_count; i++)
@@ -67,9 +67,6 @@ static int copy_request(struct exchange_async *async, const struct http_request 
         async->fields[i].name = put_text(&room, request->fields[i].name);
         async->fields[i].value = put_text(&room, request->fields[i].value);
     }
-    if (request->body_length > 0)
-        memcpy(room, request->body, request->body_length);
-    async->request.body = (uint8_t *)room;
     return 0;
 }
 
@@ -78,7 +75,6 @@ static int copy_request(struct exchange_async *async, const struct http_request 
 static bool accept_request(struct exchange *exchange)
 {
     struct exchange_async *async = calloc(1, sizeof *async);
-    struct rest_message *message = &exchange->coap.message;
 
     if (async == NULL)
         return false;
@@ -91,8 +87,6 @@ static bool accept_request(struct exchange *exchange)
         return false;
     }
     status_monitors_write_accepted(async->id, &async->reply);
-    if (message->payload != NULL && message->payload == exchange->request->body)
-        message->payload = async->request.body;
     exchange->request = &async->request;
     exchange->async = async;
     return true;

@@ -60,13 +60,14 @@ struct exchange {
     bool is_deferred;                   /* AUTHORIZE waits until exchange_run */
     bool is_ended;                      /* both halves are over: in the list `ended` */
     bool was_overdue;                   /* answered 504 while the CoAP half went on */
-    bool has_sent;                      /* a request was given to the request layer */
+    bool has_sent;                      /* a request was given to blockwise */
     bool is_quiet;                      /* the node is asked for fewer answers: `quiet_settings` */
     bool has_echoed;                    /* a challenge of the node was answered */
     bool is_attached;                   /* the HTTP side is there */
     struct exchange_async *async;       /* owned; the client got 202 and was not made to wait */
     const struct http_request *request; /* borrowed, or that of `async`; NULL once nobody wants the
                                            reply any more */
+    uint8_t *body;                      /* owned, of the request: sent block by block */
     void *north;
     struct policy *policy;              /* counted */
     const struct mapping_policy *rules; /* of the mapping; borrowed from the policy */
@@ -80,16 +81,17 @@ struct exchange {
     unsigned names_asked;
     struct names_wait wait;
     struct settings quiet_settings;
-    struct endpoint_address peer; /* where messages go; valid from AUTHORIZE on */
-    size_t address_count;         /* of `addresses` */
-    size_t address_index;         /* of `peer` */
-    uint64_t request_id;          /* of the request layer; 0: none under way */
-    unsigned transmissions;       /* of the request under way that the node was told of */
-    unsigned retransmissions;     /* of all requests of the exchange */
-    uint8_t response_code;        /* of the last response; 0: none */
-    int content_format;           /* of the request's body; -1: none */
-    int accept;                   /* Content-Format of the Accept option; -1: none */
-    size_t candidate;             /* index into choice.formats */
+    struct endpoint_address peer;  /* where messages go; valid from AUTHORIZE on */
+    size_t address_count;          /* of `addresses` */
+    size_t address_index;          /* of `peer` */
+    uint64_t request_id;           /* of blockwise; 0: none under way */
+    unsigned told_retransmissions; /* of the request under way that the node was told of */
+    unsigned retransmissions;      /* of all requests of the exchange */
+    uint8_t response_code;         /* of the last response; 0: none */
+    uint32_t size_limit;           /* of a body, as the node told with 4.13; 0: unknown */
+    int content_format;            /* of the request's body; -1: none */
+    int accept;                    /* Content-Format of the Accept option; -1: none */
+    size_t candidate;              /* index into choice.formats */
     struct media_choice choice;
 
     struct mapping_match match;

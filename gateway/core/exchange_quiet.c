@@ -12,14 +12,12 @@
 #include "method.h"
 #include "policy.h"
 
-enum { DATAGRAM_PAYLOAD_MAX = 1024 };
-
 int exchange_add_no_response(struct exchange *exchange)
 {
     const struct settings *settings = &exchange->rules->settings;
 
     if (!settings->has_no_response || method_is_safe((enum http_method)exchange->method) ||
-        exchange->coap.message.payload_length > DATAGRAM_PAYLOAD_MAX)
+        exchange->coap.message.payload_length > settings->blockwise_threshold)
         return 0;
     exchange->is_quiet = true;
     exchange->quiet_settings = *settings;

@@ -19,8 +19,6 @@
 #include "resource.h"
 #include "access.h"
 
-enum { DATAGRAM_PAYLOAD_MAX = 1024 }; /* RFC 7252 4.6; beyond it a body is sent in blocks */
-
 static enum step_result fail_content(struct exchange *exchange)
 {
     (void)exchange_fail(exchange, PROBLEM_BAD_REQUEST, 400,
@@ -154,23 +152,14 @@ static bool takes_content(unsigned method)
 
 size_t exchange_body_limit(const struct exchange *exchange)
 {
-    size_t maximum = exchange->policy->maximum_body;
-
-    return maximum < DATAGRAM_PAYLOAD_MAX ? maximum : DATAGRAM_PAYLOAD_MAX;
+    return exchange->policy->maximum_body;
 }
 
 enum step_result exchange_fail_body_too_large(struct exchange *exchange)
 {
-    const struct http_request *request = exchange->request;
-    size_t maximum = exchange->policy->maximum_body;
-
-    if (maximum < DATAGRAM_PAYLOAD_MAX ||
-        (request->has_length && request->content_length > maximum))
-        (void)exchange_fail(exchange, PROBLEM_BODY_TOO_LARGE, 413,
-                            "the gateway takes bodies of at most %zu bytes", maximum);
-    else
-        (void)exchange_fail(exchange, PROBLEM_BODY_TOO_LARGE, 413,
-                            "the node takes at most %d bytes per request", DATAGRAM_PAYLOAD_MAX);
+    (void)exchange_fail(exchange, PROBLEM_BODY_TOO_LARGE, 413,
+                        "the gateway takes bodies of at most %zu bytes",
+                        exchange_body_limit(exchange));
     exchange->reply.must_close = true;
     return STEP_ANSWERED;
 }

@@ -8,6 +8,7 @@
  * field or a status line (STATUS-50, HTTP-14).
  */
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,6 +25,8 @@
 #define PROBLEM_JSON "application/problem+json"
 #define PROBLEM_CBOR "application/concise-problem-details+cbor"
 #define PLAIN_TEXT   "text/plain;charset=utf-8"
+
+enum { DIAGNOSTIC_MAX = 200 };
 
 /* One response on its way to a reply. */
 struct translation {
@@ -94,6 +97,16 @@ static const char *find_blamed_field(const struct translation *translation)
     return field;
 }
 
+static void note_size_limit(struct translation *translation)
+{
+    const struct rest_option *option = rest_find_option(translation->response, REST_OPTION_SIZE1);
+    uint32_t size;
+
+    if (translation->response->code == REST_CODE(4, 13) && option != NULL &&
+        rest_option_uint(option, &size))
+        translation->exchange->size_limit = size;
+}
+
 static void read_response(struct translation *translation)
 {
     const struct exchange *exchange = translation->exchange;
@@ -108,6 +121,7 @@ static void read_response(struct translation *translation)
     translation->format = MEDIA_FORMAT_NONE;
     if (option != NULL && rest_option_uint(option, &format) && format <= UINT16_MAX)
         translation->format = (int)format;
+    note_size_limit(translation);
     translation->client_field = find_blamed_field(translation);
     context.blames_client_field = translation->client_field != NULL;
     translation->status = status_from_code(translation->response->code, &context);
@@ -125,6 +139,17 @@ static int copy_payload(const struct translation *translation)
                          translation->response->payload_length);
 }
 
+/* As a last member of an object that ends the text. */
+static int add_size_limit(struct buffer *json, uint32_t size_limit)
+{
+    static const char end[] = "}\n";
+
+    if (size_limit == 0)
+        return 0;
+    json->length -= sizeof end - 1;
+    return buffer_printf(json, ",\"max-size\":%" PRIu32 "%s", size_limit, end);
+}
+
 /* RFC 9290 to RFC 9457, unless the client would rather have the CBOR or it cannot be read. */
 static int add_concise_problem(struct translation *translation)
 {
@@ -138,7 +163,8 @@ static int add_concise_problem(struct translation *translation)
         problem_from_concise(response->payload, response->payload_length, translation->status,
                              response->code, &reply->body, &unprocessed) != 0)
         return http_reply_add(reply, "Content-Type", PROBLEM_CBOR) | copy_payload(translation);
-    return http_reply_add(reply, "Content-Type", PROBLEM_JSON);
+    return http_reply_add(reply, "Content-Type", PROBLEM_JSON) |
+           add_size_limit(&reply->body, translation->exchange->size_limit);
 }
 
 /* The payload as it came, with the media type that its number stands for. */
@@ -182,6 +208,22 @@ static void fail_without_payload(struct translation *translation)
                             node, code_phrase(code, text, sizeof text));
 }
 
+/* STATUS-25: a 4.13 that says how much would do. What it says in words stands in the detail. */
+static void fail_too_large(struct translation *translation)
+{
+    struct exchange *exchange = translation->exchange;
+    const struct rest_message *response = translation->response;
+    char node[128];
+
+    (void)exchange_fail(exchange, PROBLEM_NODE_ERROR, translation->status,
+                        "%s takes bodies of at most %" PRIu32 " bytes%s%.*s",
+                        exchange_node_phrase(exchange, node, sizeof node), exchange->size_limit,
+                        response->payload_length > 0 ? ": " : "",
+                        (int)(response->payload_length < DIAGNOSTIC_MAX ? response->payload_length
+                                                                        : DIAGNOSTIC_MAX),
+                        response->payload_length > 0 ? (const char *)response->payload : "");
+}
+
 /* RFC 8075 7, Table 2 note 7: 400 says too little, so the text says what the node had said. */
 static int add_method_text(struct translation *translation)
 {
@@ -215,6 +257,10 @@ static int add_body(struct translation *translation)
         (response->payload_length == 0 || translation->format == MEDIA_FORMAT_NONE ||
          translation->format == MEDIA_FORMAT_TEXT))
         return add_method_text(translation);
+    if (exchange->size_limit > 0 && translation->format == MEDIA_FORMAT_NONE) {
+        fail_too_large(translation);
+        return 0;
+    }
     if (response->payload_length > 0)
         return add_representation(translation);
     if (is_error(translation)) {
@@ -329,6 +375,8 @@ static void make_reply(struct translation *translation, const struct request_rep
     const struct rest_message *response = translation->response;
     int failed;
 
+    if (report->is_partial)
+        exchange->reply.has_unknown_length = true;
     exchange->reply.status = translation->status;
     failed = add_body(translation);
     failed |= add_etag(translation);

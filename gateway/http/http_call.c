@@ -355,8 +355,7 @@ static enum MHD_Result park(struct http_call *call)
 /* The body is complete. */
 static enum MHD_Result run_exchange(struct http_call *call)
 {
-    call->request.body = (const uint8_t *)buffer_text(&call->body);
-    call->request.body_length = call->body.length;
+    call->request.body = (const uint8_t *)buffer_take(&call->body, &call->request.body_length);
     uint64_t now_us = timers_now_us(call->connection->server->timers);
     if (call->continue_us != 0 && now_us - call->continue_us < FRESH_US)
         call->request.is_fresh = true;
@@ -366,8 +365,10 @@ static enum MHD_Result run_exchange(struct http_call *call)
         return queue_reply(call);
     case EXCHANGE_PARKED:
         return park(call);
-    case EXCHANGE_WANTS_BODY:
     case EXCHANGE_NO_MEMORY:
+        free((void *)(uintptr_t)call->request.body);
+        break;
+    case EXCHANGE_WANTS_BODY:
         break;
     }
     return refuse_for_memory(call);

@@ -17,6 +17,8 @@
 #include <string.h>
 
 #include "access.h"
+#include "blockwise.h"
+#include "capability.h"
 #include "core.h"
 #include "document.h"
 #include "fuzz.h"
@@ -31,12 +33,14 @@
 #include "text.h"
 #include "timers.h"
 
-enum { DATAGRAM_MAXIMUM = 2048, DOINGS_MAXIMUM = 64, LIFE_S = 600, BODY_MAXIMUM = 1 << 20 };
+enum { DATAGRAM_MAXIMUM = 2048, DOINGS_MAXIMUM = 64, LIFE_S = 3000, BODY_MAXIMUM = 1 << 20 };
 
 /* The world of one request. */
 struct world {
     struct timers *timers;
     struct request_layer *requests;
+    struct capability_table *capabilities;
+    struct blockwise *blockwise;
     struct channel_events events;
     struct core *core;
     uint64_t id;
@@ -124,6 +128,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     settings_init(&policy->defaults.settings);
     policy->takes_query = true;
     policy->maximum_body = BODY_MAXIMUM;
+    policy->maximum_reply = BODY_MAXIMUM;
     policy->outstanding = 100;
     policy->name = strdup("gw.example");
     policy->media = media_table_new();
@@ -254,11 +259,12 @@ static bool set_up(struct world *world)
 {
     static const struct north_ops north = {.answered = note_answer};
     static const struct resolver_ops resolver = {.ask = ask_nobody, .cancel = cancel_nothing};
-    static struct random_sequence mids, tokens, core;
+    static struct random_sequence mids, tokens, core, blocks;
 
     random_sequence_init(&mids, 1);
     random_sequence_init(&tokens, 2);
     random_sequence_init(&core, 3);
+    random_sequence_init(&blocks, 4);
     world->timers = timers_new();
     if (world->timers == NULL)
         return false;
@@ -275,10 +281,22 @@ static bool set_up(struct world *world)
     if (world->requests == NULL)
         return false;
     world->events = message_layer_channel_events(request_layer_messages(world->requests));
+    struct random_source tags = random_sequence_source(&blocks);
+    world->capabilities = capability_table_new(world->timers, &tags);
+    if (world->capabilities == NULL)
+        return false;
+    const struct blockwise_options transfers = {.timers = world->timers,
+                                                .requests = world->requests,
+                                                .capabilities = world->capabilities,
+                                                .random = tags};
+    world->blockwise = blockwise_new(&transfers);
+    if (world->blockwise == NULL)
+        return false;
     const struct core_options options = {
         .timers = world->timers,
         .random = random_sequence_source(&core),
         .requests = world->requests,
+        .blockwise = world->blockwise,
         .resolver = {.ops = &resolver},
         .north = &north,
         .wall_ms = wall_ms,
@@ -296,6 +314,8 @@ static bool set_up(struct world *world)
 static void tear_down(struct world *world)
 {
     core_free(world->core);
+    blockwise_free(world->blockwise);
+    capability_table_free(world->capabilities);
     request_layer_free(world->requests);
     timers_free(world->timers);
 }
@@ -327,12 +347,22 @@ static void play(struct world *world, struct fuzz_input *input, enum exchange_pr
     exchange_detach(world->core, world->id);
     (void)core_reap(world->core);
     FUZZ_CHECK(core_exchange_count(world->core) == 0);
+    FUZZ_CHECK(blockwise_count(world->blockwise) == 0);
     FUZZ_CHECK(request_layer_outstanding(world->requests) == 0);
+}
+
+/* The body is taken by the exchange. */
+static uint8_t *make_body(size_t length)
+{
+    uint8_t *body = length > 0 ? malloc(length) : NULL;
+
+    if (body != NULL)
+        memset(body, 'x', length);
+    return body;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static uint8_t body[8192];
     struct fuzz_input input = {data, size};
     size_t chosen = fuzz_take_byte(&input) % (sizeof cases / sizeof *cases);
     struct world *world = calloc(1, sizeof *world);
@@ -353,13 +383,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (world == NULL)
         return 0;
-    memset(body, 'x', sizeof body);
     if (set_up(world)) {
         enum exchange_progress progress = exchange_begin(world->core, &request, world, &world->id);
 
-        request.body = body;
-        if (progress == EXCHANGE_WANTS_BODY)
+        if (progress == EXCHANGE_WANTS_BODY) {
+            request.body = make_body(request.body_length);
             progress = exchange_run(world->core, world->id);
+        }
         FUZZ_CHECK(progress == EXCHANGE_PARKED || progress == EXCHANGE_ANSWERED);
         if (progress == EXCHANGE_PARKED || progress == EXCHANGE_ANSWERED)
             play(world, &input, progress);

@@ -2,6 +2,7 @@
 #include "world.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "exchange.h"
@@ -256,6 +257,21 @@ static void refused(struct asking *asking)
     leave(asking);
 }
 
+/* The gateway takes and frees it, so it counts as a block of the gateway's. */
+static uint8_t *body_to_hand_over(const struct asking *asking)
+{
+    struct world *world = asking->world;
+    uint8_t *body = NULL;
+
+    if (asking->body == NULL)
+        return NULL;
+    memory_fail(&world->memory_dice, 0);
+    body = malloc(asking->http.body_length);
+    memory_fail(&world->memory_dice, world->scenario.memory_per_million);
+    memcpy(body, asking->body, asking->http.body_length);
+    return body;
+}
+
 static void body_comes(void *handle, void *subject)
 {
     struct world *world = handle;
@@ -268,10 +284,12 @@ static void body_comes(void *handle, void *subject)
         world_later(world, world->stalled_until_us - world->now_us, body_comes, world, asking);
         return;
     }
-    asking->http.body = asking->body;
+    asking->http.body = body_to_hand_over(asking);
     world->is_inside = true;
     progress = exchange_run(world->core, asking->exchange);
     world->is_inside = false;
+    if (progress == EXCHANGE_NO_MEMORY)
+        free((void *)(uintptr_t)asking->http.body);
     if (progress == EXCHANGE_ANSWERED)
         take_reply(asking);
     else if (progress == EXCHANGE_PARKED)

@@ -65,6 +65,7 @@ struct policy *world_make_policy(const struct world *world)
     policy->defaults.settings = scenario->settings;
     policy->takes_query = true;
     policy->maximum_body = 1 << 20;
+    policy->maximum_reply = 1 << 20;
     policy->outstanding = scenario->outstanding;
     policy->media = media_table_new();
     policy->access = access_table_new();

@@ -172,7 +172,7 @@ static void drop_spent(struct place *place)
         if (place->world->now_us <= gone_us(place, record, false))
             continue;
         close_record(place, record);
-        if (place->is_silent || record->first_us <= place->answered_us)
+        if (place->is_silent || record->first_us < place->answered_us)
             continue;
         place->is_silent = true;
         place->silent_from_us = record->first_us;

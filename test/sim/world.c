@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "blockwise.h"
+#include "capability.h"
 #include "exchange.h"
 #include "memory.h"
 #include "message_layer.h"
@@ -89,6 +91,8 @@ static void make_gateway(struct world *world)
         .token_random = dice_source(&world->token_dice),
         .maximum_requests = world->scenario.outstanding,
     };
+    struct random_source block_random = dice_source(&world->block_dice);
+    struct blockwise_options blocks = {.timers = world->timers, .random = block_random};
     struct core_options options = {
         .timers = world->timers,
         .random = dice_source(&world->core_dice),
@@ -100,7 +104,12 @@ static void make_gateway(struct world *world)
 
     world->requests = request_layer_new(&requests);
     world->gateway = message_layer_channel_events(request_layer_messages(world->requests));
+    world->capabilities = capability_table_new(world->timers, &block_random);
+    blocks.requests = world->requests;
+    blocks.capabilities = world->capabilities;
+    world->blockwise = blockwise_new(&blocks);
     options.requests = world->requests;
+    options.blockwise = world->blockwise;
     world->core = core_new(&options);
     (void)core_set_policy(world->core, world_make_policy(world));
     memory_fail(&world->memory_dice, world->scenario.memory_per_million);
@@ -111,6 +120,8 @@ static void free_gateway(struct world *world)
     memory_fail(&world->memory_dice, 0);
     world->is_closed = true;
     core_free(world->core);
+    blockwise_free(world->blockwise);
+    capability_table_free(world->capabilities);
     request_layer_free(world->requests);
     timers_free(world->timers);
     world->totals->failed_allocations += memory_failures();
@@ -271,7 +282,7 @@ static void begin(struct world *world)
     struct dice *streams[] = {&world->network_dice, &world->client_dice, &world->life_dice,
                               &world->mid_dice,     &world->token_dice,  &world->core_dice,
                               &world->name_dice,    &world->memory_dice, &world->wall_dice,
-                              &world->forge_dice};
+                              &world->forge_dice,   &world->block_dice};
 
     for (size_t i = 0; i < sizeof streams / sizeof *streams; i++)
         dice_init(streams[i], world->seed, 10 + i);

@@ -178,10 +178,12 @@ struct world {
 
     struct timers *timers;
     struct request_layer *requests;
+    struct capability_table *capabilities;
+    struct blockwise *blockwise;
     struct core *core;
 
-    struct dice network_dice, client_dice, life_dice, mid_dice, token_dice, core_dice, name_dice,
-        memory_dice, wall_dice, forge_dice;
+    struct dice network_dice, client_dice, life_dice, mid_dice, token_dice, core_dice, block_dice,
+        name_dice, memory_dice, wall_dice, forge_dice;
 };
 
 /* world.c */

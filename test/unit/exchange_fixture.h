@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "blockwise.h"
 #include "core.h"
 #include "exchange.h"
 #include "policy.h"
@@ -44,6 +45,8 @@ struct fixture_question {
 struct fixture {
     struct timers *timers;
     struct random_sequence sequence;
+    struct capability_table *capabilities;
+    struct blockwise *blockwise; /* the real one */
     struct core *core;
     struct policy *policy; /* borrowed from the core */
     size_t request_count;
@@ -59,6 +62,7 @@ struct fixture {
     const char *self;  /* an address in text form that is ourselves, or NULL */
     /* The HTTP request in preparation; reset by fixture_request. */
     struct http_request request;
+    const char *body; /* of the request: its text */
     struct http_field fields[16];
     uint64_t id;
 };

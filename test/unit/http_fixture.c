@@ -72,6 +72,7 @@ enum exchange_progress exchange_run(struct core *core, uint64_t id)
     struct fake_exchange *exchange = exchange_of(id);
     const struct http_request *request = exchange->request;
     core->ran++;
+    exchange->body = (uint8_t *)(uintptr_t)request->body;
     core->body_seen = request->body_length;
     if (strncmp(request->target, "/park", 5) == 0)
         return EXCHANGE_PARKED;
@@ -110,6 +111,8 @@ const struct http_reply *exchange_reply(struct core *core, uint64_t id)
 void exchange_detach(struct core *core, uint64_t id)
 {
     http_reply_clear(&exchange_of(id)->reply);
+    free(exchange_of(id)->body);
+    exchange_of(id)->body = NULL;
     exchange_of(id)->is_live = false;
     core->detached++;
 }

@@ -29,6 +29,7 @@ struct fake_exchange {
     const struct http_request *request;
     void *north;
     struct http_reply reply;
+    uint8_t *body; /* of the request: owned */
     bool is_live, is_answered;
 };
 

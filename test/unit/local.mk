@@ -56,10 +56,21 @@ test_unit_test_request_life_LDFLAGS = $(AM_LDFLAGS) \
 test_unit_test_message_layer_LDADD = $(UNIT_LIBS)
 
 # transfer in blocks
-block_tests = test/unit/test_block_option test/unit/test_capability
+block_tests = test/unit/test_block_option test/unit/test_blockwise_download \
+	test/unit/test_blockwise_upload test/unit/test_blockwise_life test/unit/test_capability
 check_PROGRAMS += $(block_tests)
 TESTS += $(block_tests)
 test_unit_test_block_option_LDADD = $(UNIT_LIBS)
+blockwise_fixture = test/unit/blockwise_fixture.c test/unit/blockwise_fixture.h \
+	test/unit/fakes.c test/unit/fakes.h
+test_unit_test_blockwise_download_SOURCES = test/unit/test_blockwise_download.c $(blockwise_fixture)
+test_unit_test_blockwise_download_LDADD = $(UNIT_LIBS)
+test_unit_test_blockwise_upload_SOURCES = test/unit/test_blockwise_upload.c $(blockwise_fixture)
+test_unit_test_blockwise_upload_LDADD = $(UNIT_LIBS)
+test_unit_test_blockwise_life_SOURCES = test/unit/test_blockwise_life.c $(blockwise_fixture)
+test_unit_test_blockwise_life_LDADD = $(UNIT_LIBS)
+test_unit_test_blockwise_life_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 test_unit_test_capability_SOURCES = test/unit/test_capability.c test/unit/fakes.c test/unit/fakes.h
 test_unit_test_capability_LDADD = $(UNIT_LIBS)
 

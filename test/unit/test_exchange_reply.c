@@ -296,6 +296,83 @@ START_TEST(strict_mappings_refuse_what_accept_does_not_allow)
 }
 END_TEST
 
+START_TEST(a_node_that_wants_less_says_how_much)
+{
+    static struct rest_request response;
+
+    rest_request_init(&response);
+    response.message.code = REST_CODE(4, 13);
+    rest_request_add_uint(&response, REST_OPTION_SIZE1, 512);
+    /* Tried in blocks first: one byte makes one of them. */
+    send(HTTP_METHOD_PUT, "/nodes/kitchen/x");
+    fixture_answer_with(&response, NULL);
+    ck_assert(fixture_has_option(REST_OPTION_BLOCK1, NULL));
+    fixture_answer_with(&response, "full");
+    fixture_reply(413);
+    fixture_assert_field("Content-Type", "application/problem+json");
+    fixture_assert_body_has("\"max-size\":512");
+    fixture_assert_body_has("node kitchen takes bodies of at most 512 bytes: full");
+    /* In a concise problem too; and not in one of another code. */
+    rest_request_add_uint(&response, REST_OPTION_CONTENT_FORMAT, 257);
+    send(HTTP_METHOD_PUT, "/nodes/kitchen/x");
+    fixture_answer_with(&response, "\xa1\x20\x61x");
+    fixture_answer_with(&response, "\xa1\x20\x61x");
+    fixture_reply(413);
+    fixture_assert_body(
+        "{\"title\":\"x\",\"status\":413,\"coap-code\":\"4.13\",\"max-size\":512}\n");
+    response.message.code = REST_CODE(4, 4);
+    send(HTTP_METHOD_PUT, "/nodes/kitchen/x");
+    fixture_answer_with(&response, "\xa1\x20\x61x");
+    fixture_reply(404);
+    fixture_assert_body("{\"title\":\"x\",\"status\":404,\"coap-code\":\"4.04\"}\n");
+}
+END_TEST
+
+START_TEST(head_tells_a_length_only_when_it_knows_it)
+{
+    static struct rest_request response;
+
+    rest_request_init(&response);
+    response.message.code = REST_CODE(2, 5);
+    rest_request_add_uint(&response, REST_OPTION_BLOCK2, 0x08);
+    rest_request_add_uint(&response, REST_OPTION_SIZE2, 3000);
+    send(HTTP_METHOD_HEAD, "/nodes/kitchen/x");
+    ck_assert(fixture_has_option(REST_OPTION_BLOCK2, ""));
+    ck_assert(fixture_has_option(REST_OPTION_SIZE2, ""));
+    fixture_answer_with(&response, "sixteen bytes...");
+    ck_assert(fixture_reply(200)->has_unknown_length);
+    send(HTTP_METHOD_HEAD, "/nodes/kitchen/x");
+    fixture_answer(REST_CODE(2, 5), 0, "21.5");
+    ck_assert(!fixture_reply(200)->has_unknown_length);
+    fixture_assert_body("21.5");
+}
+END_TEST
+
+START_TEST(a_body_outlives_its_client)
+{
+    static char large[2049];
+    struct fixture_request *request;
+
+    memset(large, 'x', sizeof large - 1);
+    fixture_request(HTTP_METHOD_PUT, "/nodes/kitchen/x");
+    fixture_body(large);
+    ck_assert_int_eq(fixture_go(), EXCHANGE_PARKED);
+    exchange_detach(fixture.core, fixture.id);
+    fixture.id = 0;
+    memset(&fixture.request, 0xa5, sizeof fixture.request);
+    (void)core_reap(fixture.core);
+    ck_assert_uint_eq(core_exchange_count(fixture.core), 1);
+    fixture_answer(REST_CODE(2, 31), -1, NULL);
+    request = fixture_last();
+    ck_assert_uint_eq(request->copy.message.payload_length, 1024);
+    ck_assert_mem_eq(request->payload, large, 1024);
+    fixture_answer(REST_CODE(2, 4), -1, NULL);
+    (void)core_reap(fixture.core);
+    ck_assert_uint_eq(core_exchange_count(fixture.core), 0);
+    ck_assert_uint_eq(fixture.answered, 0);
+}
+END_TEST
+
 START_TEST(failures_say_what_a_person_can_act_on)
 {
     static const struct {
@@ -316,6 +393,17 @@ START_TEST(failures_say_what_a_person_can_act_on)
          ":timeout\"",
          "node kitchen acknowledged the request but did not answer within 120 s"},
         {REQUEST_TIMED_OUT, {.elapsed_us = 45000000}, 504, ":timeout\"", "waited 45 s"},
+        {REQUEST_TIMED_OUT,
+         {.elapsed_us = 600000000, .detail = "its blocks took too long"},
+         504,
+         ":timeout\"",
+         "did not finish within 600 s: its blocks took too long"},
+        {REQUEST_BAD_TRANSFER,
+         {.transmissions = 1, .detail = "it lost them"},
+         502,
+         ":bad-response\"",
+         "blocks with node kitchen failed: it lost them"},
+        {REQUEST_OUT_OF_MEMORY, {.transmissions = 1}, 503, ":out-of-memory\"", "memory"},
         {REQUEST_RESET, {.transmissions = 1}, 502, ":reset\"", "Reset"},
         {REQUEST_UNREACHABLE, {.transmissions = 1}, 502, ":unreachable\"", "cannot be reached"},
         {REQUEST_BAD_RESPONSE,
@@ -323,11 +411,6 @@ START_TEST(failures_say_what_a_person_can_act_on)
          502,
          ":bad-response\"",
          "option 65001"},
-        {REQUEST_BAD_RESPONSE,
-         {.transmissions = 1, .bad_option = REST_OPTION_BLOCK2},
-         502,
-         ":bad-response\"",
-         "in blocks"},
     };
 
     for (size_t i = 0; i < LENGTH(cases); i++) {
@@ -438,6 +521,9 @@ int main(void)
     tcase_add_test(tests, locations_come_back_through_the_mapping);
     tcase_add_test(tests, etags_and_times_are_for_get);
     tcase_add_test(tests, strict_mappings_refuse_what_accept_does_not_allow);
+    tcase_add_test(tests, a_node_that_wants_less_says_how_much);
+    tcase_add_test(tests, head_tells_a_length_only_when_it_knows_it);
+    tcase_add_test(tests, a_body_outlives_its_client);
     tcase_add_test(tests, failures_say_what_a_person_can_act_on);
     tcase_add_test(tests, an_overdue_request_is_answered_once_and_runs_on);
     tcase_add_test(tests, the_access_log_has_one_line_for_each_request);

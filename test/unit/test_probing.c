@@ -252,6 +252,24 @@ START_TEST(a_ping_is_one_empty_con_and_its_reset_is_heard)
 }
 END_TEST
 
+START_TEST(a_datagram_that_wakes_a_node_is_not_for_what_it_lets_go)
+{
+    start(0, &w.node);
+    clock_advance(w.timers, 93000);
+    expect_failure(0, REQUEST_TIMED_OUT);
+    uint16_t next = (uint16_t)(sent(0).mid + 1);
+    size_t before = w.channel.count;
+    w.settings.probing_rate_milli = 1;
+    start(1, &w.node);
+    ck_assert_uint_eq(w.channel.count, before);
+    /* Nobody can know this MID yet. */
+    fake_channel_deliver_empty(&w.channel, &w.node, PDU_RST, next);
+    ck_assert_uint_eq(w.channel.count, before + 1);
+    ck_assert_uint_eq(sent(before).mid, next);
+    expect_pending(1);
+}
+END_TEST
+
 static void give_up_the_node(struct call *call)
 {
     (void)call;
@@ -314,6 +332,7 @@ int main(void)
     tcase_add_test(tests, an_acknowledged_request_is_never_spent);
     tcase_add_test(tests, a_non_is_spent_when_no_answer_can_come_any_more);
     tcase_add_test(tests, a_ping_is_one_empty_con_and_its_reset_is_heard);
+    tcase_add_test(tests, a_datagram_that_wakes_a_node_is_not_for_what_it_lets_go);
     tcase_add_test(tests, who_gives_up_a_node_at_the_end_of_a_request_sends_nothing_more);
     tcase_add_test(tests, a_request_that_is_started_while_others_are_given_up_stays);
     suite_add_tcase(suite, tests);

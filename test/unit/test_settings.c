@@ -35,6 +35,10 @@ START_TEST(the_defaults_are_those_of_rfc_7252)
     ck_assert_uint_eq(settings.acked_deadline_ms, 120000);
     ck_assert_uint_eq(settings.queue_per_node, 64);
     ck_assert_uint_eq(settings.hop_limit, 16);
+    ck_assert_uint_eq(settings.transfer_deadline_ms, 600000);
+    ck_assert_uint_eq(settings.block_size, 1024);
+    ck_assert_uint_eq(settings.blockwise_threshold, 1024);
+    ck_assert_int_eq(settings.block_token, BLOCK_TOKEN_BY_SCHEME);
     ck_assert(!settings.is_non_confirmable);
     ck_assert(!settings.has_unsafe_timing);
 }
@@ -102,12 +106,56 @@ START_TEST(unsafe_timing_must_be_said_on_purpose)
 }
 END_TEST
 
-START_TEST(members_of_later_versions_and_wrong_places_are_refused)
+START_TEST(transfers_in_blocks_have_sizes_that_rfc_7959_knows)
+{
+    static const struct {
+        const char *text;
+        const char *error; /* NULL: none */
+        uint32_t size, threshold;
+        enum block_token token;
+    } table[] = {
+        {"{\"block_size\": 16, \"blockwise_threshold\": 0, \"block_token\": \"fresh\"}", NULL, 16,
+         0, BLOCK_TOKEN_FRESH},
+        {"{\"block_size\": 512, \"block_token\": \"reuse\"}", NULL, 512, 1024, BLOCK_TOKEN_REUSE},
+        {"{\"block_size\": 100}",
+         "x.json:1: block_size: must be 16, 32, 64, 128, 256, 512 or 1024\n", 1024, 1024,
+         BLOCK_TOKEN_BY_SCHEME},
+        {"{\"block_size\": 2048}", "x.json:1: block_size: must be a whole number from 16 to 1024\n",
+         1024, 1024, BLOCK_TOKEN_BY_SCHEME},
+        {"{\"blockwise_threshold\": 1025}",
+         "x.json:1: blockwise_threshold: must be a whole number from 0 to 1024\n", 1024, 1024,
+         BLOCK_TOKEN_BY_SCHEME},
+        {"{\"block_token\": \"new\"}", "x.json:1: block_token: must be \"reuse\" or \"fresh\"\n",
+         1024, 1024, BLOCK_TOKEN_BY_SCHEME},
+    };
+    struct settings settings;
+    struct document *document;
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        settings_init(&settings);
+        document = read_settings(table[i].text, SETTINGS_OVERRIDE, &settings);
+        ck_assert_str_eq(document_errors(document), table[i].error != NULL ? table[i].error : "");
+        document_free(document);
+        ck_assert_uint_eq(settings.block_size, table[i].size);
+        ck_assert_uint_eq(settings.blockwise_threshold, table[i].threshold);
+        ck_assert_int_eq(settings.block_token, table[i].token);
+    }
+    /* What holds for all nodes says nothing of coaps. */
+    settings_init(&settings);
+    document = read_settings("{\"block_token\": \"reuse\", \"transfer_deadline\": 1.5}",
+                             SETTINGS_GLOBAL, &settings);
+    ck_assert_str_eq(document_errors(document), "");
+    document_free(document);
+    ck_assert_int_eq(settings.block_token, BLOCK_TOKEN_BY_SCHEME);
+    ck_assert_uint_eq(settings.transfer_deadline_ms, 1500);
+}
+END_TEST
+
+START_TEST(unknown_members_and_wrong_places_are_refused)
 {
     struct settings settings;
     settings_init(&settings);
     struct document *document =
-        read_settings("{\"block_size\": 64, \"outstanding\": 3, \"typ\": \"con\", \"type\": "
+        read_settings("{\"outstanding\": 3, \"typ\": \"con\", \"type\": "
                       "\"maybe\", \"hop_limit\": 0, \"queue_per_node\": 0, \"probing_rate\": 0}",
                       SETTINGS_OVERRIDE, &settings);
     ck_assert_str_eq(
@@ -116,7 +164,6 @@ START_TEST(members_of_later_versions_and_wrong_places_are_refused)
         "x.json:1: type: must be \"con\" or \"non\"\n"
         "x.json:1: queue_per_node: must be a whole number from 1 to 100000\n"
         "x.json:1: hop_limit: must be a whole number from 1 to 255\n"
-        "x.json:1: block_size: is not available in this version of coapgw\n"
         "x.json:1: outstanding: holds for all nodes: it stands in \"coap\" of coapgw.json only\n"
         "x.json:1: typ: unknown member; did you mean \"type\"?\n");
     document_free(document);
@@ -141,7 +188,8 @@ int main(void)
     tcase_add_test(tests, the_defaults_are_those_of_rfc_7252);
     tcase_add_test(tests, only_the_members_that_stand_there_change);
     tcase_add_test(tests, unsafe_timing_must_be_said_on_purpose);
-    tcase_add_test(tests, members_of_later_versions_and_wrong_places_are_refused);
+    tcase_add_test(tests, transfers_in_blocks_have_sizes_that_rfc_7959_knows);
+    tcase_add_test(tests, unknown_members_and_wrong_places_are_refused);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "blockwise.h"
+#include "blockwise_private.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/*
+ * blockwise: the life of a transfer: one message after the other is given to the request layer,
+ * each behind the answer to the one before, so that in between other requests have their turn at
+ * the node. What the next message is, blockwise_receive.c finds out from the answer and
+ * blockwise_send.c makes; who waits for whom is in blockwise_turn.c.
+ *
+ * A transfer ends as a request does: it is taken out of all tables first, then its event is told,
+ * then it is freed.
+ */
+
+enum { PING_DELAY_FIRST_S = 5 };
+
+static void transfer_free(struct transfer *transfer)
+{
+    buffer_clear(&transfer->body);
+    free(transfer->location);
+    free(transfer);
+}
+
+/* Nothing happens to it any more. */
+static void withdraw(struct transfer *transfer)
+{
+    struct blockwise *layer = transfer->layer;
+
+    if (transfer->request_id != 0)
+        request_cancel(layer->options.requests, transfer->request_id);
+    transfer->request_id = 0;
+    HASH_DEL(layer->transfers, transfer);
+    timers_disarm(layer->options.timers, &transfer->deadline);
+    timers_disarm(layer->options.timers, &transfer->wake);
+    turn_leave(transfer);
+}
+
+/* --- events --- */
+
+/* What is told of the message under way becomes what is told of the whole; NULL: there is none. */
+static struct request_report report_of(const struct transfer *transfer,
+                                       const struct request_report *message)
+{
+    struct request_report report = {0};
+
+    if (message != NULL) {
+        report = *message;
+        report.elapsed_us += transfer->message_started_us - transfer->started_us;
+    } else {
+        report.elapsed_us = timers_now_us(transfer->layer->options.timers) - transfer->started_us;
+    }
+    report.earlier_messages = transfer->messages;
+    report.earlier_retransmissions = transfer->retransmissions;
+    report.was_heard |= transfer->was_answered;
+    return report;
+}
+
+static void fail(struct transfer *transfer, enum request_failure failure, const char *detail,
+                 const struct request_report *message)
+{
+    struct request_report report = report_of(transfer, message);
+
+    if (detail != NULL)
+        report.detail = detail;
+    withdraw(transfer);
+    transfer->spec.events->failed(transfer->spec.handle, failure, &report);
+    transfer_free(transfer);
+}
+
+static void succeed(struct transfer *transfer, const struct rest_message *response,
+                    const struct transfer_judgement *judgement,
+                    const struct request_report *message)
+{
+    struct request_report report = report_of(transfer, message);
+    struct rest_message final;
+
+    report.is_partial = judgement->is_partial;
+    transfer_make_response(transfer, response, judgement->verdict, &final);
+    withdraw(transfer);
+    transfer->spec.events->response(transfer->spec.handle, &final, &report);
+    transfer_free(transfer);
+}
+
+/* --- deadlines --- */
+
+/* Of the whole, from its beginning. */
+static void arm_transfer_deadline(struct transfer *transfer)
+{
+    struct timers *timers = transfer->layer->options.timers;
+    uint64_t end_us =
+        transfer->started_us + (uint64_t)transfer->spec.settings->transfer_deadline_ms * 1000;
+    uint64_t now_us = timers_now_us(timers);
+
+    timers_arm(timers, &transfer->deadline, end_us > now_us ? end_us - now_us : 0);
+}
+
+static void deadline_fired(void *handle)
+{
+    struct transfer *transfer = handle;
+
+    if (transfer->phase == TRANSFER_WAITING)
+        fail(transfer, REQUEST_TIMED_OUT, NULL, NULL);
+    else
+        fail(transfer, REQUEST_TIMED_OUT, "the blocks of its body took too long", NULL);
+}
+
+static bool is_in_blocks(const struct transfer *transfer)
+{
+    return transfer->is_listed || transfer->restarts > 0;
+}
+
+/* Whether the message under way is a block that may be sent again when nothing is heard of it: that
+ * of an idempotent method, unless the client was told already that it takes too long. */
+static bool is_repeatable(const struct transfer *transfer)
+{
+    switch (transfer->spec.message->code) {
+    case REST_GET:
+    case REST_FETCH:
+    case REST_PUT:
+    case REST_DELETE:
+        return is_in_blocks(transfer) && !transfer->is_overdue &&
+               transfer->repeats < TRANSFER_REPEATS_MAX;
+    default:
+        return false;
+    }
+}
+
+/* --- going on --- */
+
+static const struct request_events message_events;
+
+/* Sends the next message; 0, or why not. */
+static enum request_refusal send_next(struct transfer *transfer)
+{
+    enum request_refusal refusal = transfer_send(transfer, &message_events);
+
+    transfer->message_started_us = timers_now_us(transfer->layer->options.timers);
+    if (refusal == REQUEST_STARTED && is_in_blocks(transfer) && !transfer->has_deadline) {
+        transfer->has_deadline = true;
+        arm_transfer_deadline(transfer);
+    }
+    return refusal;
+}
+
+static void go_on(struct transfer *transfer)
+{
+    switch (send_next(transfer)) {
+    case REQUEST_STARTED:
+        return;
+    case REQUEST_QUEUE_FULL:
+        fail(transfer, REQUEST_DISPLACED, NULL, NULL);
+        return;
+    case REQUEST_TOO_LONG:
+        fail(transfer, REQUEST_BAD_TRANSFER, "its body has more blocks than can be asked for",
+             NULL);
+        return;
+    case REQUEST_NO_MEMORY:
+    case REQUEST_TOO_MANY_PEERS:
+        fail(transfer, REQUEST_OUT_OF_MEMORY, NULL, NULL);
+        return;
+    }
+}
+
+static void wait_for_turn(struct transfer *transfer)
+{
+    transfer->phase = TRANSFER_WAITING;
+    turn_tag(transfer);
+    timers_arm(transfer->layer->options.timers, &transfer->deadline,
+               (uint64_t)transfer->spec.settings->deadline_ms * 1000);
+}
+
+/* To a peer that is silent the message layer sends only as fast as PROBING_RATE allows (RFC 7252
+ * 4.7): a block would have to wait for a quarter of an hour. Any answer, to an empty message too,
+ * lets it go at once. */
+static void ask_for_life(struct transfer *transfer)
+{
+    struct blockwise *layer = transfer->layer;
+
+    if (!request_is_waiting(layer->options.requests, transfer->request_id))
+        return;
+    request_layer_ping(layer->options.requests, &transfer->spec.peer);
+    timers_arm(layer->options.timers, &transfer->wake, (uint64_t)transfer->ping_delay_s * 1000000);
+    transfer->ping_delay_s *= 2;
+}
+
+static void wake_fired(void *handle)
+{
+    struct transfer *transfer = handle;
+
+    if (transfer->request_id != 0) {
+        ask_for_life(transfer);
+        return;
+    }
+    if (transfer->phase == TRANSFER_WAITING)
+        transfer->phase = TRANSFER_UPLOAD;
+    go_on(transfer);
+}
+
+/* Once more, with a new MID. */
+static void repeat(struct transfer *transfer, bool is_silent)
+{
+    transfer->repeats++;
+    if (send_next(transfer) != REQUEST_STARTED) {
+        fail(transfer, REQUEST_TIMED_OUT, NULL, NULL);
+        return;
+    }
+    transfer->ping_delay_s = PING_DELAY_FIRST_S;
+    if (is_silent)
+        ask_for_life(transfer);
+}
+
+/* --- news of the request layer --- */
+
+static void note_end(struct transfer *transfer, const struct request_report *report)
+{
+    transfer->request_id = 0;
+    timers_disarm(transfer->layer->options.timers, &transfer->wake);
+    if (report->transmissions > 0)
+        transfer->messages++;
+    if (report->transmissions > 1)
+        transfer->retransmissions += report->transmissions - 1;
+}
+
+static void message_answered(void *handle, const struct rest_message *response,
+                             const struct request_report *report)
+{
+    struct transfer *transfer = handle;
+    struct transfer_judgement judgement;
+
+    transfer->request_id = 0;
+    transfer->was_answered = true;
+    judgement = transfer_judge(transfer, response);
+    switch (judgement.verdict) {
+    case TRANSFER_NEEDS_TURN:
+        note_end(transfer, report);
+        if (turn_enter(transfer))
+            wait_for_turn(transfer);
+        else
+            go_on(transfer);
+        return;
+    case TRANSFER_GOES_ON:
+        note_end(transfer, report);
+        transfer->repeats = 0;
+        go_on(transfer);
+        return;
+    case TRANSFER_DONE:
+    case TRANSFER_COLLECTED:
+        succeed(transfer, response, &judgement, report);
+        return;
+    case TRANSFER_FAILED:
+        fail(transfer, REQUEST_BAD_TRANSFER, judgement.detail, report);
+        return;
+    case TRANSFER_NO_MEMORY:
+        fail(transfer, REQUEST_OUT_OF_MEMORY, NULL, report);
+        return;
+    }
+}
+
+static void message_failed(void *handle, enum request_failure failure,
+                           const struct request_report *report)
+{
+    struct transfer *transfer = handle;
+    bool is_spent = report->is_spent && !report->was_acknowledged;
+
+    transfer->request_id = 0;
+    if (!is_spent || !is_repeatable(transfer)) {
+        fail(transfer, failure, NULL, report);
+        return;
+    }
+    note_end(transfer, report);
+    repeat(transfer, !report->was_heard);
+}
+
+/* A node that has answered a block is there: what was lost comes again. */
+static void message_overdue(void *handle, const struct request_report *report)
+{
+    struct transfer *transfer = handle;
+    struct request_report whole = report_of(transfer, report);
+
+    if (transfer->is_overdue || (transfer->has_progress && is_repeatable(transfer)))
+        return;
+    transfer->is_overdue = true;
+    transfer->spec.events->overdue(transfer->spec.handle, &whole);
+}
+
+static void message_sent(void *handle)
+{
+    struct transfer *transfer = handle;
+
+    transfer->request_id = 0;
+    withdraw(transfer);
+    transfer->spec.events->sent(transfer->spec.handle);
+    transfer_free(transfer);
+}
+
+static bool message_is_awaited(void *handle, const struct rest_message *response)
+{
+    return transfer_awaits(handle, response);
+}
+
+static const struct request_events message_events = {
+    .response = message_answered,
+    .failed = message_failed,
+    .overdue = message_overdue,
+    .sent = message_sent,
+    .is_awaited = message_is_awaited,
+};
+
+/* --- the layer --- */
+
+struct blockwise *blockwise_new(const struct blockwise_options *options)
+{
+    struct blockwise *layer = calloc(1, sizeof *layer);
+
+    if (layer == NULL)
+        return NULL;
+    layer->options = *options;
+    turn_init(layer);
+    return layer;
+}
+
+void blockwise_free(struct blockwise *layer)
+{
+    if (layer == NULL)
+        return;
+    while (layer->transfers != NULL) {
+        struct transfer *transfer = layer->transfers;
+
+        withdraw(transfer);
+        transfer_free(transfer);
+    }
+    free(layer);
+}
+
+size_t blockwise_count(const struct blockwise *layer)
+{
+    return HASH_COUNT(layer->transfers);
+}
+
+/* Makes the transfer and enters it in the table; NULL when memory is short. */
+static struct transfer *make_transfer(struct blockwise *layer, const struct blockwise_spec *spec)
+{
+    struct transfer *transfer = calloc(1, sizeof *transfer);
+
+    if (transfer == NULL)
+        return NULL;
+    transfer->layer = layer;
+    transfer->id = ++layer->last_id;
+    transfer->spec = *spec;
+    transfer->started_us = timers_now_us(layer->options.timers);
+    transfer->shuns_blocks =
+        (capability_of(layer->options.capabilities, &spec->peer) & CAPABILITY_NO_BLOCKS) != 0;
+    buffer_init(&transfer->body, spec->maximum_body);
+    timer_init(&transfer->deadline, deadline_fired, transfer);
+    timer_init(&transfer->wake, wake_fired, transfer);
+    HASH_ADD(hh, layer->transfers, id, sizeof transfer->id, transfer);
+    if (transfer->hh.tbl == NULL) {
+        free(transfer);
+        return NULL;
+    }
+    return transfer;
+}
+
+/* Sends the first message, or waits for its turn. */
+static enum request_refusal begin(struct transfer *transfer)
+{
+    if (!transfer_plan(transfer))
+        return REQUEST_TOO_LONG;
+    if (transfer->phase == TRANSFER_UPLOAD) {
+        if (turn_enter(transfer)) {
+            if (turn_is_full(transfer))
+                return REQUEST_QUEUE_FULL;
+            wait_for_turn(transfer);
+            return REQUEST_STARTED;
+        }
+    } else if (transfer_is_safe(transfer) && turn_is_matchable(transfer)) {
+        turn_tag(transfer);
+    }
+    return send_next(transfer);
+}
+
+enum request_refusal blockwise_start(struct blockwise *layer, const struct blockwise_spec *spec,
+                                     uint64_t *id)
+{
+    struct transfer *transfer = make_transfer(layer, spec);
+    enum request_refusal refusal;
+
+    *id = 0;
+    if (transfer == NULL)
+        return REQUEST_NO_MEMORY;
+    refusal = begin(transfer);
+    if (refusal != REQUEST_STARTED) {
+        withdraw(transfer);
+        transfer_free(transfer);
+        return refusal;
+    }
+    transfer->has_begun = true;
+    *id = transfer->id;
+    return REQUEST_STARTED;
+}
+
+void blockwise_cancel(struct blockwise *layer, uint64_t id)
+{
+    struct transfer *transfer;
+
+    HASH_FIND(hh, layer->transfers, &id, sizeof id, transfer);
+    if (transfer == NULL)
+        return;
+    withdraw(transfer);
+    transfer_free(transfer);
+}
