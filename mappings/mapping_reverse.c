@@ -185,27 +185,97 @@ static int append_entry(const struct mapping_entry *entry, const struct location
     return failure;
 }
 
-/* Takes back what a failed attempt wrote. */
-static int attempt(int failure, struct buffer *out, size_t length)
+/* One way back: what is looked for, and where it is written. */
+struct way {
+    const struct mapping_table *table;
+    const struct mapping_match *match; /* of the request */
+    const struct rest_message *response;
+    const struct location *location;
+    struct buffer *out;
+    size_t begin; /* length of `out` before */
+};
+
+static const struct rest_option *next_option(const struct rest_message *message, uint16_t number,
+                                             size_t *at)
 {
-    if (failure != 0 && out->length > length) {
-        out->length = length;
-        out->data[length] = '\0';
+    while (*at < message->option_count) {
+        const struct rest_option *option = &message->options[(*at)++];
+        if (option->number == number) {
+            return option;
+        }
     }
-    return failure;
+    return NULL;
+}
+
+static bool has_same_values(const struct rest_message *a, uint16_t number_a,
+                            const struct rest_message *b, uint16_t number_b)
+{
+    size_t at_a = 0;
+    size_t at_b = 0;
+    for (;;) {
+        const struct rest_option *x = next_option(a, number_a, &at_a);
+        const struct rest_option *y = next_option(b, number_b, &at_b);
+        if (x == NULL || y == NULL) {
+            return x == y;
+        }
+        if (x->length != y->length ||
+            (x->length > 0 && memcmp(x->value, y->value, x->length) != 0)) {
+            return false;
+        }
+    }
+}
+
+/* Whether a client that follows what was written gets to the resource that the node named: another
+ * mapping with a longer path may stand before the one that wrote it, or a template may read its own
+ * text in another way. What is refused (a NUL, too long) names the resource and leads nowhere. */
+static bool leads_there(const struct way *way)
+{
+    struct rest_request request;
+    struct mapping_match match;
+    int error;
+    rest_request_init(&request);
+    enum mapping_outcome outcome =
+        mapping_find(way->table, way->out->data + way->begin, &request, &match, &error);
+    if (outcome != MAPPING_FOUND) {
+        return outcome == MAPPING_BAD_TARGET;
+    }
+    const struct uri_authority *found = &match.authority;
+    const struct uri_authority *wanted = &way->match->authority;
+    return found->scheme == wanted->scheme && found->port == wanted->port &&
+           strcmp(found->host, wanted->host) == 0 && strcmp(found->zone, wanted->zone) == 0 &&
+           has_same_values(way->response, REST_OPTION_LOCATION_PATH, &request.message,
+                           REST_OPTION_URI_PATH) &&
+           has_same_values(way->response, REST_OPTION_LOCATION_QUERY, &request.message,
+                           REST_OPTION_URI_QUERY);
+}
+
+static void take_back(const struct way *way)
+{
+    if (way->out->length > way->begin) {
+        way->out->length = way->begin;
+        way->out->data[way->begin] = '\0';
+    }
+}
+
+/* Takes back what an attempt wrote that failed or leads elsewhere. */
+static bool is_right(const struct way *way, int failure)
+{
+    if (failure == 0 && leads_there(way)) {
+        return true;
+    }
+    take_back(way);
+    return false;
 }
 
 /* The other mappings of the same origin: paths first, the one that says most in its target, for
  * they are the names that people gave; then the node. */
-static const struct mapping_entry *find_other(const struct mapping_table *table,
-                                              const struct uri_authority *authority,
-                                              const struct location *location, struct buffer *out)
+static const struct mapping_entry *find_other(const struct way *way)
 {
     struct buffer text;
     buffer_init(&text, 4096);
     struct mapping_origin *origin = NULL;
-    if (uri_compose_authority(&text, authority) == 0) {
-        HASH_FIND(hh, table->origins, buffer_text(&text), (unsigned)text.length, origin);
+    if (uri_compose_authority(&text, &way->match->authority) == 0) {
+        HASH_FIND(hh, way->table->origins, buffer_text(&text), (unsigned)text.length, origin);
     }
     buffer_clear(&text);
     const struct mapping_entry *best = NULL;
@@ -214,37 +284,41 @@ static const struct mapping_entry *find_other(const struct mapping_table *table,
         bool is_better =
             best == NULL || (best->kind == MAPPING_NODE && entry->kind == MAPPING_PATH) ||
             (best->kind == entry->kind && strlen(entry->target_path) > strlen(best->target_path));
-        size_t length = out->length;
-        if (is_better && append_entry(entry, location, out) == 0) {
+        if (is_better && is_right(way, append_entry(entry, way->location, way->out))) {
             best = entry;
+            take_back(way);
         }
-        attempt(-1, out, length);
     }
     return best;
 }
 
-static int reverse(const struct mapping_table *table, const struct mapping_match *match,
-                   const struct location *location, bool hc_allowed, struct buffer *out)
+static int reverse(const struct way *way, bool hc_allowed)
 {
-    size_t length = out->length;
+    const struct mapping_match *match = way->match;
+    const struct mapping_table *table = way->table;
     if (match->kind == MAPPING_HC && match->entry == NULL) {
         /* the client named the target itself, so the location is relative to that */
-        int failure = buffer_append(out, buffer_text(&location->path), location->path.length);
-        return attempt(failure != 0 ? failure : append_query(out, location), out, length);
-    }
-    if (match->kind == MAPPING_HC) {
-        if (attempt(append_hc(match->entry, &match->authority, location, out), out, length) == 0) {
+        const struct buffer *path = &way->location->path;
+        if (buffer_append(way->out, buffer_text(path), path->length) == 0 &&
+            append_query(way->out, way->location) == 0) {
             return 0;
         }
-    } else if (attempt(append_entry(match->entry, location, out), out, length) == 0) {
+        take_back(way);
+        return -1;
+    }
+    int failure = match->kind == MAPPING_HC
+                      ? append_hc(match->entry, &match->authority, way->location, way->out)
+                      : append_entry(match->entry, way->location, way->out);
+    if (is_right(way, failure)) {
         return 0;
     }
-    const struct mapping_entry *other = find_other(table, &match->authority, location, out);
-    if (other != NULL) {
-        return attempt(append_entry(other, location, out), out, length);
+    const struct mapping_entry *other = find_other(way);
+    if (other != NULL && is_right(way, append_entry(other, way->location, way->out))) {
+        return 0;
     }
     for (size_t i = 0; hc_allowed && i < table->hc_count; i++) {
-        if (attempt(append_hc(&table->hc[i], &match->authority, location, out), out, length) == 0) {
+        failure = append_hc(&table->hc[i], &match->authority, way->location, way->out);
+        if (is_right(way, failure)) {
             return 0;
         }
     }
@@ -257,7 +331,8 @@ int mapping_reverse(const struct mapping_table *table, const struct mapping_matc
     struct location location;
     int failure = location_read(&location, response);
     if (failure == 0) {
-        failure = reverse(table, match, &location, hc_allowed, out);
+        const struct way way = {table, match, response, &location, out, out->length};
+        failure = reverse(&way, hc_allowed);
     }
     location_clear(&location);
     return failure;
