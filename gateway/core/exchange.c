@@ -35,6 +35,10 @@ static void open_exchange(struct exchange *exchange, struct core *core,
 {
     memset((char *)exchange + offsetof(struct exchange, core), 0,
            offsetof(struct exchange, match) - offsetof(struct exchange, core));
+    /* What an earlier request left here belongs to a policy that may have gone. */
+    exchange->match.kind = MAPPING_HC;
+    exchange->match.policy = NULL;
+    exchange->match.node_name = NULL;
     exchange->core = core;
     exchange->request = request;
     exchange->north = north;

@@ -504,6 +504,21 @@ START_TEST(the_access_log_has_one_line_for_each_request)
 }
 END_TEST
 
+/* An exchange is used again for the next request. */
+START_TEST(a_refusal_names_no_node_of_an_earlier_request)
+{
+    send(HTTP_METHOD_GET, "/nodes/kitchen/x");
+    fixture_answer(REST_CODE(4, 4), -1, NULL);
+    fixture_reply(404);
+    fixture_assert_body_has("\"node\":\"kitchen\"");
+    fixture_done();
+    fixture_request(HTTP_METHOD_GET, "/nodes/kitchen/x");
+    fixture.request.roles = 0;
+    ck_assert_int_eq(fixture_go(), EXCHANGE_ANSWERED);
+    ck_assert_ptr_null(strstr(buffer_text(&fixture_reply(401)->body), "kitchen"));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("exchange_reply");
@@ -527,6 +542,7 @@ int main(void)
     tcase_add_test(tests, failures_say_what_a_person_can_act_on);
     tcase_add_test(tests, an_overdue_request_is_answered_once_and_runs_on);
     tcase_add_test(tests, the_access_log_has_one_line_for_each_request);
+    tcase_add_test(tests, a_refusal_names_no_node_of_an_earlier_request);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);
