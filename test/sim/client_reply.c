@@ -76,7 +76,7 @@ static void judge_success(struct asking *asking, const struct http_reply *reply)
     judge_that(world->judge, INVARIANT_DONE_WHEN_TOLD, asking->was_executed,
                "request %u: %u, but node %u has not done it", asking->tag, reply->status,
                asking->node);
-    if (asking->method != HTTP_METHOD_POST)
+    if (asking->method != HTTP_METHOD_POST || (asking->is_minimal && reply->status == 204))
         return;
     (void)snprintf(text, sizeof text, "%u done", asking->tag);
     judge_that(world->judge, INVARIANT_OWN_REQUEST,
@@ -106,6 +106,8 @@ static void judge_timeout(struct asking *asking)
         deadline_us = (uint64_t)settings->acked_deadline_ms * MS;
         waited_us = world->now_us - asking->acked_us;
     }
+    if (asking->wait_s > 0 && world->now_us - asking->began_us >= asking->wait_s * (uint64_t)S)
+        return;
     bool may_be_spent = !was_acked && asking->transmissions > settings->max_retransmit &&
                         waited_us + slack_us >= spent_us;
     judge_that(world->judge, INVARIANT_TIMEOUT_EARLY, waited_us >= deadline_us || may_be_spent,
@@ -141,18 +143,24 @@ static bool has_cause(const struct asking *asking, const struct http_reply *repl
     if (!asking->is_tagged)
         return reply->status >= 502;
     switch (reply->status) {
+    case 403:
+        return world->scenario.traits[asking->node].challenges &&
+               has_problem(reply, PROBLEM_FRESHNESS);
     case 502:
         return (has_problem(reply, PROBLEM_RESET) && asking->was_reset) ||
                (has_problem(reply, PROBLEM_UNREACHABLE) && asking->was_unreachable) ||
                (has_problem(reply, PROBLEM_NAME) && asking->uses_name);
     case 503:
+        if (has_problem(reply, PROBLEM_FRESHNESS) && !asking->is_fresh &&
+            world->scenario.traits[asking->node].challenges)
+            return true;
         return (world->is_draining && has_problem(reply, PROBLEM_STOPPING)) ||
                (has_problem(reply, PROBLEM_OVERLOADED) &&
-                (asking->uses_name || is_overloaded(asking)));
+                (asking->uses_name || asking->is_fetched || is_overloaded(asking)));
     case 504:
         return has_problem(reply, PROBLEM_TIMEOUT) ||
                (has_problem(reply, PROBLEM_SILENT) &&
-                wire_watch_is_unheard(&world->places[asking->node]));
+                (asking->is_fetched || wire_watch_is_unheard(&world->places[asking->node])));
     default:
         return false;
     }
@@ -163,7 +171,7 @@ static void judge_retry_after(const struct asking *asking, const struct http_rep
     const char *text = http_reply_field(reply, "Retry-After");
     unsigned long seconds = text == NULL ? 0 : strtoul(text, NULL, 10);
 
-    if (text != NULL || (reply->body.length > 0 && has_problem(reply, PROBLEM_OVERLOADED)))
+    if (reply->body.length > 0 && has_problem(reply, PROBLEM_OVERLOADED))
         judge_that(asking->world->judge, INVARIANT_STATUS_HAS_CAUSE, seconds >= 1 && seconds <= 60,
                    "request %u: 503 with Retry-After %s", asking->tag, text == NULL ? "-" : text);
 }
@@ -172,7 +180,10 @@ void client_judge_reply(struct asking *asking, const struct http_reply *reply)
 {
     struct world *world = asking->world;
 
-    if (reply->status >= 200 && reply->status < 300) {
+    if (reply->status == 202) {
+        judge_that(world->judge, INVARIANT_STATUS_HAS_CAUSE, asking->is_async,
+                   "request %u: 202 for a client that waits", asking->tag);
+    } else if (reply->status >= 200 && reply->status < 300) {
         judge_success(asking, reply);
     } else if (reply->status == 404) {
         judge_that(world->judge, INVARIANT_OWN_VALUE,
@@ -185,6 +196,7 @@ void client_judge_reply(struct asking *asking, const struct http_reply *reply)
                    reply->body.length > 0 ? (const char *)reply->body.data : "");
         judge_retry_after(asking, reply);
     }
-    if (reply->status == 504 && asking->is_tagged && !has_problem(reply, PROBLEM_SILENT))
+    if (reply->status == 504 && asking->is_tagged && !asking->is_fetched &&
+        !has_problem(reply, PROBLEM_SILENT))
         judge_timeout(asking);
 }

@@ -98,6 +98,25 @@ static void choose_method(struct asking *asking)
     }
 }
 
+/* RFC 7240 */
+static void choose_preferences(struct asking *asking)
+{
+    struct dice *dice = &asking->world->client_dice;
+    char wait[24] = "";
+
+    if (dice_below(dice, 100) >= asking->world->scenario.prefer_percent)
+        return;
+    asking->is_async = dice_chance(dice, 500);
+    asking->is_minimal = dice_chance(dice, 200);
+    asking->wait_s = dice_chance(dice, 700) ? (uint32_t)dice_between(dice, 1, 60) : 0;
+    if (asking->wait_s > 0)
+        (void)snprintf(wait, sizeof wait, ", wait=%u", asking->wait_s);
+    (void)snprintf(asking->prefer, sizeof asking->prefer, "%s%s%s",
+                   asking->is_async ? "respond-async" : "unknown",
+                   asking->is_minimal ? ", return=minimal" : "", wait);
+    add_field(asking, "Prefer", asking->prefer);
+}
+
 static const char *method_name(enum http_method method)
 {
     switch (method) {
@@ -155,7 +174,7 @@ static void leave(struct asking *asking)
         exchange_account(world->core, asking->exchange, &account);
         exchange_detach(world->core, asking->exchange);
     }
-    if (asking->status >= 200 && asking->status < 300)
+    if (asking->status >= 200 && asking->status < 300 && asking->status != 202)
         world->stale_ids[world->stale_count++ % 8] = asking->exchange;
     TAILQ_REMOVE(&world->waiting, asking, link);
     asking->state = ASKING_GONE;
@@ -225,6 +244,8 @@ static void take_reply(struct asking *asking)
                reply->body.length > 0 ? (const char *)reply->body.data : "");
     world->totals->answered[reply->status / 100]++;
     client_judge_reply(asking, reply);
+    if (reply->status == 202)
+        client_fetch_later(asking, reply);
     world_later(world, dice_chance(&world->client_dice, 800) ? 0 : 20 * MS, reply_sent, world,
                 asking);
 }
@@ -341,6 +362,10 @@ static void begin(struct world *world)
     choose_method(asking);
     choose_target(asking);
     choose_body(asking);
+    choose_preferences(asking);
+    asking->is_fresh = http->is_fresh = dice_chance(dice, 800);
+    if (asking->value != 0 || asking->method == HTTP_METHOD_DELETE)
+        asking->tries += world->scenario.traits[asking->node].challenges;
     http->method = asking->method;
     http->method_text = method_name(asking->method);
     http->target = asking->target;

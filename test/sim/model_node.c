@@ -302,6 +302,7 @@ static void start(struct model_node *node, uint64_t now_us)
     node->now_us = now_us;
     node->next_mid = (uint16_t)dice_below(node->dice, 65536);
     node->next_version = 1 + dice_below(node->dice, 1 << 24);
+    dice_bytes(node->dice, node->echo + 1, sizeof node->echo - 1);
     model_resources_init(node);
 }
 
@@ -337,6 +338,12 @@ void model_node_free(struct model_node *node)
         return;
     forget_all(node);
     memory_return(node);
+}
+
+void model_node_set_echo(struct model_node *node, uint8_t mark)
+{
+    node->has_echo = true;
+    node->echo[0] = mark;
 }
 
 void model_node_reboot(struct model_node *node, uint64_t now_us)

@@ -34,6 +34,7 @@ struct model_traits {
     bool has_etags;
     bool copies_mids;     /* a separate response takes the MID of its request, which is legal */
     bool creates;         /* POST answers 2.01 with a location, else 2.04 */
+    bool challenges;      /* unsafe requests must carry its Echo (RFC 9175 2.3), else 4.01 */
     bool acts_at_once;    /* a request is carried out when it comes, else when it is answered */
     bool takes_no_blocks; /* Block options are answered by 4.02 */
     unsigned block_size;  /* 16 .. 1024: of its blocks in both directions */
@@ -66,6 +67,8 @@ void model_node_receive(struct model_node *node, uint64_t now_us, unsigned peer,
 /* When something is due; UINT64_MAX: nothing. */
 uint64_t model_node_next_us(const struct model_node *node);
 void model_node_run(struct model_node *node, uint64_t now_us);
+/* What its Echo options begin with; by default it has none. */
+void model_node_set_echo(struct model_node *node, uint8_t mark);
 /* Everything that it knew is lost: values, messages it had seen, MIDs. */
 void model_node_reboot(struct model_node *node, uint64_t now_us);
 /* A resource changes by itself. */

@@ -72,6 +72,8 @@ struct model_node {
     uint64_t now_us;
     uint16_t next_mid;
     uint32_t next_version;
+    uint8_t echo[8]; /* another one after each reboot */
+    bool has_echo;
     struct mid_map seen;          /* lists of struct model_seen */
     struct model_actions actions; /* by time */
     struct model_resource resources[MODEL_RESOURCES_MAX];

@@ -292,6 +292,8 @@ static void respond_get(struct model_node *node, const struct model_resource *re
     response->payload_length = used + resource->length;
     wire_add_uint(response, WIRE_CONTENT_FORMAT, 0);
     wire_add_uint(response, WIRE_MAX_AGE, 1);
+    if (node->has_echo && node->traits.challenges && dice_chance(node->dice, 100))
+        wire_add(response, WIRE_ECHO, node->echo, sizeof node->echo);
     if (node->traits.has_etags)
         add_etag(response, resource);
     cut(node, request, response);
@@ -443,6 +445,24 @@ static void respond_unsafe(struct model_node *node, unsigned peer, unsigned inde
     cut(node, request, response);
 }
 
+/* The Echo that it wants is missing. Blocks behind the first are parts of what was let in. */
+static bool is_challenged(const struct model_node *node, const struct wire_message *request)
+{
+    const struct wire_option *echo = wire_find(request, WIRE_ECHO);
+
+    return node->traits.challenges && node->has_echo && request->code != GET &&
+           read_block(request, WIRE_BLOCK1).number == 0 &&
+           read_block(request, WIRE_BLOCK2).number == 0 &&
+           (echo == NULL || echo->length != sizeof node->echo ||
+            memcmp(echo->value, node->echo, sizeof node->echo) != 0);
+}
+
+static void respond_challenge(const struct model_node *node, struct wire_message *response)
+{
+    response->code = WIRE_CODE(4, 1);
+    wire_add(response, WIRE_ECHO, node->echo, sizeof node->echo);
+}
+
 /* Critical options that are not understood (RFC 7252 5.4.1). */
 static bool has_bad_option(const struct model_node *node, const struct wire_message *request)
 {
@@ -504,6 +524,8 @@ void model_respond(struct model_node *node, unsigned peer, const struct wire_mes
         response->code = WIRE_CODE(4, 5);
     else if (index < 0)
         respond_text(response, WIRE_CODE(4, 4), "no such resource");
+    else if (is_challenged(node, request))
+        respond_challenge(node, response);
     else if (request->code == GET)
         respond_get(node, &node->resources[index], request, response);
     else

@@ -285,8 +285,10 @@ void nodes_begin(struct world *world)
         place->epoch = 1;
         TAILQ_INIT(&place->live);
         dice_init(&place->dice, world->seed, 100 + i);
-        if (i < scenario->nodes)
-            place->model = model_node_new(&scenario->traits[i], &host, &place->dice, world->now_us);
+        if (i == scenario->nodes)
+            break;
+        place->model = model_node_new(&scenario->traits[i], &host, &place->dice, world->now_us);
+        model_node_set_echo(place->model, (uint8_t)i);
     }
     if (scenario->trouble_us > 0)
         world_later(world, dice_between(&world->life_dice, 1, 2 * scenario->trouble_us),

@@ -47,6 +47,7 @@ static void draw_traits(struct model_traits *traits, struct dice *dice)
         .has_etags = dice_chance(dice, 700),
         .copies_mids = dice_chance(dice, 250),
         .creates = dice_chance(dice, 300),
+        .challenges = dice_chance(dice, 150),
         .acts_at_once = dice_chance(dice, 500),
         .block_size = 1024,
         .body_max = MODEL_VALUE_MAX,
@@ -83,6 +84,7 @@ static void draw_clients(struct scenario *scenario, struct dice *dice)
     scenario->unsafe_percent = (unsigned)dice_between(dice, 0, 100);
     scenario->untagged_percent = dice_chance(dice, 700) ? 0 : 30;
     scenario->uses_names = dice_chance(dice, 500);
+    scenario->prefer_percent = dice_chance(dice, 700) ? 0 : 50;
     scenario->reloads = dice_chance(dice, 200);
     scenario->drains = dice_chance(dice, 150);
     scenario->value_size = dice_spread(dice, 40, 900);

@@ -42,6 +42,7 @@ struct scenario {
     unsigned leave_permille;
     unsigned unsafe_percent;
     unsigned untagged_percent; /* of the GETs */
+    unsigned prefer_percent;   /* say how long they want to wait, or that they do not want to */
     bool uses_names;
     bool reloads;
     bool drains;

@@ -175,7 +175,6 @@ static void drop_spent(struct place *place)
         if (place->is_silent || record->first_us < place->answered_us)
             continue;
         place->is_silent = true;
-        place->silent_from_us = record->first_us;
         place->silent_bytes = 0;
     }
 }
@@ -263,6 +262,15 @@ static struct wire_record *find_live(struct place *place, const struct wire_mess
     return NULL;
 }
 
+static void judge_echo(const struct place *place, const struct wire_message *message)
+{
+    const struct wire_option *echo = wire_find(message, WIRE_ECHO);
+
+    judge_that(place->world->judge, INVARIANT_OWN_ECHO,
+               echo == NULL || (echo->length == 8 && echo->value[0] == place->index),
+               "node %u: MID %u has the Echo of another node", place->index, message->mid);
+}
+
 static void open_record(struct place *place, const struct wire_message *message, uint64_t digest,
                         size_t length)
 {
@@ -273,7 +281,10 @@ static void open_record(struct place *place, const struct wire_message *message,
 
     place->opened++;
     drop_spent(place);
+    if (place->silent_from_us == 0)
+        place->silent_from_us = world->now_us;
     judge_probing_rate(place, length);
+    judge_echo(place, message);
     judge_that(world->judge, INVARIANT_NSTART, wire_watch_slots(place, true) < nstart,
                "node %u: MID %u is sent while %u are unacknowledged", place->index, message->mid,
                wire_watch_slots(place, true));
@@ -521,6 +532,7 @@ void wire_watch_comes(struct place *place, const uint8_t *bytes, size_t length)
     if (result != WIRE_FINE || message.code != 0 || message.type != WIRE_ACK) {
         place->answered_us = place->world->now_us;
         place->is_silent = false;
+        place->silent_from_us = 0;
     }
     if (result != WIRE_FINE)
         watch->must_reset = watch->must_reply;
@@ -556,6 +568,7 @@ void wire_watch_returns(struct place *place, const uint8_t *bytes, size_t length
 
     judge_note_number(place->world->judge, (uint64_t)error);
     judge_note(place->world->judge, bytes, length);
+    drop_spent(place);
     if (!names_failure || wire_parse(&message, bytes, length) == WIRE_IGNORED || length < 12)
         return;
     memcpy(message.token, bytes + 4, 8);

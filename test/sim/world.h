@@ -63,7 +63,13 @@ struct asking {
     unsigned status; /* 0: none yet */
     uint64_t reply_hash;
     unsigned answers;
-    unsigned tries; /* that the gateway may make: candidates of Accept */
+    uint32_t wait_s; /* Prefer: wait; 0: as long as it takes */
+    bool is_fresh;
+    bool is_async;    /* Prefer: respond-async */
+    bool is_minimal;  /* Prefer: return=minimal */
+    bool is_fetched;  /* its reply comes from a status monitor */
+    char monitor[64]; /* "" unless it was answered by 202 */
+    unsigned tries;   /* that the gateway may make: candidates of Accept */
     bool uses_name;
     bool has_left;
     /* what the wire and the node tell of it */
@@ -77,6 +83,7 @@ struct asking {
     /* while the client is there */
     struct http_request http;
     struct http_field fields[4];
+    char prefer[48];
     char target[96];
     char length_text[16];
     uint8_t *body;
@@ -114,15 +121,15 @@ struct place {
     struct value_history histories[MODEL_RESOURCES_MAX];
     /* of wire_watch */
     struct wire_records live;
-    unsigned opened;      /* interactions */
-    uint64_t heard_us;    /* when anything came */
-    uint64_t pinged_us;   /* 0: never */
-    uint64_t answered_us; /* when something came that is no empty ACK */
-    bool is_silent;       /* an interaction ended without any answer since its beginning */
-    uint64_t silent_from_us;
-    uint64_t silent_bytes; /* of requests since then */
-    struct mid_map sent;   /* struct wire_record by MID of ours */
-    struct mid_map came;   /* struct wire_seen by MID of theirs */
+    unsigned opened;         /* interactions */
+    uint64_t heard_us;       /* when anything came */
+    uint64_t pinged_us;      /* 0: never */
+    uint64_t answered_us;    /* when something came that is no empty ACK */
+    bool is_silent;          /* an interaction ended without any answer since its beginning */
+    uint64_t silent_from_us; /* the first request since the last answer; 0: none */
+    uint64_t silent_bytes;   /* of requests since then */
+    struct mid_map sent;     /* struct wire_record by MID of ours */
+    struct mid_map came;     /* struct wire_seen by MID of theirs */
 };
 
 /* --- the whole --- */
@@ -211,6 +218,8 @@ struct asking *clients_find(struct world *world, uint32_t tag);
 void clients_audit(struct world *world);
 /* Everybody leaves at once. */
 void clients_leave(struct world *world);
+/* client_monitor.c: a client that did not wait asks for its result from time to time. */
+void client_fetch_later(struct asking *asking, const struct http_reply *accepted);
 /* client_reply.c: what a client may be told. */
 void client_judge_reply(struct asking *asking, const struct http_reply *reply);
 
