@@ -42,6 +42,8 @@ struct representation {
     uint8_t etag_length; /* 0: none */
     uint8_t etag[8];
     int format; /* -1: none */
+    uint8_t format_length;
+    uint8_t format_value[2]; /* of the Content-Format option */
 };
 
 TAILQ_HEAD(transfer_list, transfer);

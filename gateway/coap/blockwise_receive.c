@@ -147,8 +147,13 @@ static void note_representation(struct representation *representation,
         representation->etag_length = (uint8_t)etag->length;
         memcpy(representation->etag, etag->value, etag->length);
     }
-    if (format != NULL && rest_option_uint(format, &number))
+    if (format != NULL && format->length <= sizeof representation->format_value &&
+        rest_option_uint(format, &number)) {
         representation->format = (int)number;
+        representation->format_length = (uint8_t)format->length;
+        if (format->length > 0)
+            memcpy(representation->format_value, format->value, format->length);
+    }
 }
 
 static bool is_same_representation(const struct transfer *transfer,
@@ -158,8 +163,11 @@ static bool is_same_representation(const struct transfer *transfer,
     const struct representation *before = &transfer->representation;
 
     note_representation(&now, response);
-    return now.code == before->code && now.format == before->format &&
-           now.etag_length == before->etag_length &&
+    /* Servers in use (node-coap) leave Content-Format out of later blocks; what to make of that is
+     * up to us (RFC 7959 2.3), and the ETag vouches for the block. */
+    bool is_same_format = now.format == before->format || (now.format == -1 && now.etag_length > 0);
+
+    return now.code == before->code && is_same_format && now.etag_length == before->etag_length &&
            memcmp(now.etag, before->etag, sizeof now.etag) == 0;
 }
 
@@ -381,6 +389,17 @@ struct transfer_judgement transfer_judge(struct transfer *transfer,
 
 /* --- the final response --- */
 
+/* The last block may leave out the Content-Format that the first one had. */
+static void keep_format(const struct transfer *transfer, struct rest_message *final)
+{
+    const struct representation *first = &transfer->representation;
+    const struct rest_option format = {REST_OPTION_CONTENT_FORMAT, first->format_length,
+                                       first->format_value};
+
+    if (first->format >= 0 && rest_find_option(final, REST_OPTION_CONTENT_FORMAT) == NULL)
+        transfer_insert_option(final, &format);
+}
+
 void transfer_make_response(const struct transfer *transfer, const struct rest_message *response,
                             enum transfer_verdict verdict, struct rest_message *final)
 {
@@ -408,5 +427,6 @@ void transfer_make_response(const struct transfer *transfer, const struct rest_m
     if (verdict == TRANSFER_COLLECTED) {
         final->payload = (const uint8_t *)transfer->body.data;
         final->payload_length = transfer->body.length;
+        keep_format(transfer, final);
     }
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Scenarios: the real daemon between scripted nodes and raw HTTP (test/tools/README.md).
-SCENARIOS = test/integration/clock.scn \
+SCENARIOS = test/integration/block-lenient.scn \
+	test/integration/clock.scn \
 	test/integration/congestion.scn \
 	test/integration/daemon.scn \
 	test/integration/discovery.scn \

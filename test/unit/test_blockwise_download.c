@@ -116,7 +116,7 @@ END_TEST
 
 START_TEST(blocks_of_different_representations_are_never_joined)
 {
-    static const char *const changes[] = {"etag=2 cf=0", "cf=0", "etag=1 cf=50", "etag=1"};
+    static const char *const changes[] = {"etag=2 cf=0", "cf=0", "etag=1 cf=50", ""};
 
     for (unsigned i = 0; i < sizeof changes / sizeof changes[0]; i++) {
         char options[40];
@@ -132,6 +132,31 @@ START_TEST(blocks_of_different_representations_are_never_joined)
         expect_response(0, CONTENT, 1000);
     }
     proves("BLOCK-04");
+}
+END_TEST
+
+START_TEST(without_etags_a_block_needs_the_content_format_of_the_first)
+{
+    start(0, REST_GET, "t", 0);
+    expect(REST_GET, "", 0, 0);
+    reply(CONTENT, "b2=0/1/64 cf=0", 5, 64);
+    expect(REST_GET, "b2=1/0/64", 0, 0);
+    reply(CONTENT, "b2=1/1/64", 69, 64);
+    expect(REST_GET, "b2=0/0/64", 0, 0);
+    serve_blocks(64, 1000, "etag=3");
+    expect_response(0, CONTENT, 1000);
+}
+END_TEST
+
+START_TEST(a_block_with_the_same_etag_may_leave_out_its_content_format)
+{
+    start(0, REST_GET, "t", 0);
+    expect(REST_GET, "", 0, 0);
+    reply(CONTENT, "b2=0/1/64 etag=1 cf=50", 0, 64);
+    expect(REST_GET, "b2=1/0/64", 0, 0);
+    reply(CONTENT, "b2=1/0/64 etag=1", 64, 64);
+    expect_response(0, CONTENT, 128);
+    ck_assert_int_eq(w.jobs[0].format, 50);
 }
 END_TEST
 
@@ -446,6 +471,8 @@ int main(void)
     tcase_add_test(tests, the_offset_is_kept_when_the_node_makes_blocks_smaller);
     tcase_add_test(tests, a_first_block_larger_than_asked_for_is_taken_and_the_next_is_small);
     tcase_add_test(tests, blocks_of_different_representations_are_never_joined);
+    tcase_add_test(tests, without_etags_a_block_needs_the_content_format_of_the_first);
+    tcase_add_test(tests, a_block_with_the_same_etag_may_leave_out_its_content_format);
     tcase_add_test(tests, a_resource_that_never_stays_the_same_fails_after_three_restarts);
     tcase_add_test(tests, the_answer_to_a_post_that_changes_is_not_asked_for_again);
     tcase_add_test(tests, malformed_blocks_fail_the_transfer);
