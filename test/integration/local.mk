@@ -44,9 +44,11 @@ TESTS += test/integration/hostile_nodes
 # Real CoAP servers; one that is not installed is skipped.
 PEERS = test/integration/zone.sh test/integration/peer-demo-node.sh test/integration/peer-libcoap-notls.sh \
 	test/integration/peer-libcoap-openssl.sh test/integration/peer-node-coap.sh \
-	test/integration/lossy-libcoap.sh test/integration/lossy-node-coap.sh
+	test/integration/peer-lossy-libcoap.sh test/integration/peer-lossy-node-coap.sh \
+	test/integration/peer-large-libcoap.sh test/integration/peer-large-node-coap.sh
 TESTS += $(PEERS)
-EXTRA_DIST += $(PEERS) test/integration/peers.sh test/integration/lossy.sh test/integration/libcoap-server.sh \
+EXTRA_DIST += $(PEERS) test/integration/peers.sh test/integration/lossy.sh test/integration/lossy-large.sh \
+	test/integration/libcoap-server.sh \
 	test/integration/node-coap-server.js
 
 # It reads the logs of all other tests, so it runs behind them.
