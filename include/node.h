@@ -74,6 +74,12 @@ void node_doubt(struct node *node);
 /* The transmissions of an exchange with it are spent, and nothing came from it since the exchange
  * began: UNREACHABLE. NULL is fine. */
 void node_lose(struct node *node);
+/* The node answered 5.03 for the resource of that hash, to be asked again in so many seconds. After
+ * another resource did so within the last 10 s it is held as a whole, for at most 60 s (CONG-13).
+ * NULL is fine. */
+void node_overloaded(struct node *node, uint64_t resource, uint32_t seconds);
+/* How long it is held from now; 0: it is not. NULL is fine. */
+uint64_t node_held_us(const struct node *node);
 /* Whether a request to the node has to fail at once. Then the node is wanted: a ping goes out when
  * the next one is due, and `*retry_us` tells when an answer to it may be there. One that nobody has
  * wanted for NODE_LIFETIME_US is asked again as if it were only SUSPECT. NULL is fine. */

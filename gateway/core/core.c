@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "holds.h"
 #include "log.h"
 #include "metrics.h"
 #include "names.h"
@@ -88,11 +89,12 @@ struct core *core_new(const struct core_options *options)
     exchange_table_init(&core->exchanges);
     core->labels = node_label_table_new();
     core->nodes = make_nodes(core);
+    core->holds = holds_new(options->timers, &core->options.random);
     core->metrics = metrics_new();
     core->names = names_new(options->timers, &core->options.resolver);
     core->monitors = status_monitors_new(options->timers, &options->random);
-    if (core->labels == NULL || core->nodes == NULL || core->metrics == NULL ||
-        core->names == NULL || core->monitors == NULL) {
+    if (core->labels == NULL || core->nodes == NULL || core->holds == NULL ||
+        core->metrics == NULL || core->names == NULL || core->monitors == NULL) {
         core_free(core);
         return NULL;
     }
@@ -116,6 +118,7 @@ void core_free(struct core *core)
     metrics_free(core->metrics);
     node_label_table_free(core->labels);
     node_table_free(core->nodes);
+    holds_free(core->holds);
     policy_release(core->policy);
     free(core);
 }

@@ -14,6 +14,7 @@
 #include "exchange_table.h"
 #include "log.h"
 
+struct holds;
 struct names;
 struct node_label_table;
 struct node_table;
@@ -22,8 +23,9 @@ struct status_monitors;
 struct core {
     struct core_options options;
     struct policy *policy;           /* of new exchanges; NULL before the first */
-    struct node_label_table *labels; /* owned, like the next four */
+    struct node_label_table *labels; /* owned, like the next five */
     struct node_table *nodes;
+    struct holds *holds;
     struct metrics *metrics;
     struct names *names;
     struct status_monitors *monitors;

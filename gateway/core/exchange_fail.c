@@ -68,7 +68,7 @@ enum step_result exchange_fail(struct exchange *exchange, enum problem_type type
     http_reply_init(&exchange->reply, body_maximum);
     exchange->reply.status = status;
     (void)problem_write(&problem, exchange->request, &exchange->reply);
-    if (status == 503)
+    if (status == 503 || status == 429)
         (void)http_reply_add(&exchange->reply, "Cache-Control", "no-store");
     exchange->step = EXCHANGE_STEP_ANSWERED;
     return STEP_ANSWERED;

@@ -115,6 +115,7 @@ static void response_came(void *handle, const struct rest_message *response,
     exchange->response_code = response->code;
     node_label_answered(exchange->label, response->code,
                         exchange_take_retransmissions(exchange, report), report->round_trip_us);
+    exchange_note_response(exchange, response);
     if (wants_answer(exchange)) {
         if (exchange_is_challenge(response)) {
             if (exchange_meet_challenge(exchange, response) == STEP_PARKED)
@@ -226,7 +227,8 @@ enum step_result exchange_forward(struct exchange *exchange)
 
     if (exchange->peer.is_secure || exchange->match.authority.scheme == URI_SCHEME_COAPS)
         return fail_insecure(exchange);
-    if (exchange_choose_node(exchange) == STEP_ANSWERED)
+    if (exchange_choose_node(exchange) == STEP_ANSWERED ||
+        exchange_check_hold(exchange) == STEP_ANSWERED)
         return STEP_ANSWERED;
     spec.peer = exchange->peer;
     exchange->was_overdue = false;

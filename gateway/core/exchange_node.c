@@ -8,6 +8,8 @@
  */
 
 #include "core_private.h"
+#include "freshness.h"
+#include "holds.h"
 #include "node.h"
 #include "node_label.h"
 #include "policy.h"
@@ -119,6 +121,50 @@ void exchange_note_failure(struct exchange *exchange, enum request_failure failu
     }
     node_label_failed(exchange->label, label_failure,
                       exchange_take_retransmissions(exchange, report));
+}
+
+static uint64_t hold_key(const struct exchange *exchange, uint8_t method)
+{
+    return holds_key(exchange->core->holds, &exchange->peer, method, &exchange->coap.message);
+}
+
+static enum step_result fail_held(struct exchange *exchange, unsigned status, uint64_t left_us)
+{
+    char node[128];
+    unsigned long long seconds = (left_us + US_PER_S - 1) / US_PER_S;
+
+    (void)exchange_fail(exchange, PROBLEM_HELD, status,
+                        "%s asked to be spared such requests for another %llu s",
+                        exchange_node_phrase(exchange, node, sizeof node), seconds);
+    (void)http_reply_add(&exchange->reply, "Retry-After", "%llu", seconds);
+    return STEP_ANSWERED;
+}
+
+enum step_result exchange_check_hold(struct exchange *exchange)
+{
+    uint64_t key = hold_key(exchange, exchange->coap.message.code);
+    uint64_t left_us;
+    uint8_t code;
+
+    if (holds_find(exchange->core->holds, key, &code, &left_us))
+        return fail_held(exchange, code == REST_CODE(4, 29) ? 429 : 503, left_us);
+    left_us = node_held_us(exchange->node);
+    return left_us > 0 ? fail_held(exchange, 503, left_us) : STEP_NEXT;
+}
+
+/* CONG-12, CONG-13. Behind an upstream proxy 5.03 may be about any node. */
+void exchange_note_response(struct exchange *exchange, const struct rest_message *response)
+{
+    bool is_explicit;
+    uint32_t seconds = freshness_max_age(response, &is_explicit);
+    bool is_overload = response->code == REST_CODE(5, 3) && is_explicit;
+
+    if (response->code != REST_CODE(4, 29) && !is_overload)
+        return;
+    holds_add(exchange->core->holds, hold_key(exchange, exchange->coap.message.code),
+              response->code, seconds);
+    if (is_overload && !exchange->policy->has_upstream_proxy)
+        node_overloaded(exchange->node, hold_key(exchange, 0), seconds);
 }
 
 bool exchange_may_try_next(struct exchange *exchange, enum request_failure failure,

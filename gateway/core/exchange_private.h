@@ -158,6 +158,11 @@ void exchange_note_overdue(struct exchange *exchange, const struct request_repor
  * one that is unsafe only if the node cannot have it. */
 bool exchange_may_try_next(struct exchange *exchange, enum request_failure failure,
                            const struct request_report *report);
+/* Whether the node asked not to be sent such a request for a while: NEXT, or ANSWERED with 429 or
+ * 503. */
+enum step_result exchange_check_hold(struct exchange *exchange);
+/* The node answered: what its response says of requests to come. */
+void exchange_note_response(struct exchange *exchange, const struct rest_message *response);
 /* Retransmissions since the node's label was told last. */
 unsigned exchange_take_retransmissions(struct exchange *exchange,
                                        const struct request_report *report);

@@ -20,7 +20,11 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
-enum { US_PER_S = 1000000 };
+enum {
+    US_PER_S = 1000000,
+    OVERLOAD_WINDOW_US = 10 * US_PER_S,
+    HELD_MAX_S = 60,
+};
 
 struct node {
     struct node_table *table;
@@ -29,7 +33,10 @@ struct node {
     enum node_state state;
     bool was_heard;
     uint64_t heard_us;
-    uint64_t idle_us; /* since when nobody refers to it */
+    uint64_t idle_us;       /* since when nobody refers to it */
+    uint64_t overloaded_us; /* when it answered 5.03 last; 0: never */
+    uint64_t overloaded_resource;
+    uint64_t held_until_us;
     /* While UNREACHABLE: */
     unsigned pings;
     uint64_t ping_us;   /* the next one may go */
@@ -187,6 +194,32 @@ bool node_refuses(struct node *node, uint64_t *retry_us)
         timers_arm(timers, &node->ping, *retry_us);
     *retry_us += US_PER_S;
     return true;
+}
+
+void node_overloaded(struct node *node, uint64_t resource, uint32_t seconds)
+{
+    uint64_t now_us;
+
+    if (node == NULL)
+        return;
+    now_us = timers_now_us(node->table->timers);
+    if (seconds > HELD_MAX_S)
+        seconds = HELD_MAX_S;
+    if (node->overloaded_us != 0 && now_us - node->overloaded_us <= OVERLOAD_WINDOW_US &&
+        node->overloaded_resource != resource)
+        node->held_until_us = now_us + (uint64_t)seconds * US_PER_S;
+    node->overloaded_us = now_us;
+    node->overloaded_resource = resource;
+}
+
+uint64_t node_held_us(const struct node *node)
+{
+    uint64_t now_us;
+
+    if (node == NULL)
+        return 0;
+    now_us = timers_now_us(node->table->timers);
+    return node->held_until_us > now_us ? node->held_until_us - now_us : 0;
 }
 
 enum node_state node_state_of(const struct node *node)

@@ -110,13 +110,15 @@ test_unit_test_document_LDADD = $(UNIT_LIBS)
 test_unit_test_settings_LDADD = $(UNIT_LIBS)
 
 # core
-core_tests = test/unit/test_access test/unit/test_metrics test/unit/test_node test/unit/test_node_label \
+core_tests = test/unit/test_access test/unit/test_holds test/unit/test_metrics test/unit/test_node test/unit/test_node_label \
 	test/unit/test_exchange test/unit/test_exchange_node test/unit/test_exchange_reply \
 	test/unit/test_resource
 exchange_fixture = test/unit/exchange_fixture.c test/unit/exchange_fixture.h
 check_PROGRAMS += $(core_tests)
 TESTS += $(core_tests)
 test_unit_test_access_LDADD = $(UNIT_LIBS)
+test_unit_test_holds_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/gateway/core
+test_unit_test_holds_LDADD = $(UNIT_LIBS)
 test_unit_test_metrics_LDADD = $(UNIT_LIBS)
 test_unit_test_node_SOURCES = test/unit/test_node.c test/unit/fakes.c test/unit/fakes.h
 test_unit_test_node_LDADD = $(UNIT_LIBS)

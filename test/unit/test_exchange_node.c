@@ -182,6 +182,101 @@ START_TEST(a_hint_makes_a_node_suspect_until_it_is_heard)
 }
 END_TEST
 
+/* --- holds --- */
+
+static void answer_later(uint8_t code, int max_age)
+{
+    struct rest_request response;
+
+    rest_request_init(&response);
+    response.message.code = code;
+    if (max_age >= 0)
+        rest_request_add_uint(&response, REST_OPTION_MAX_AGE, (uint32_t)max_age);
+    fixture_answer_with(&response, NULL);
+}
+
+static void assert_held(enum http_method method, const char *target, unsigned status,
+                        const char *retry)
+{
+    size_t sent = fixture.request_count;
+
+    fixture_request(method, target);
+    if (method == HTTP_METHOD_PUT) {
+        fixture_field("Content-Type", "text/plain");
+        fixture_body("1");
+    }
+    ck_assert_int_eq(fixture_go(), EXCHANGE_ANSWERED);
+    fixture_reply(status);
+    fixture_assert_field("Retry-After", retry);
+    fixture_assert_field("Cache-Control", "no-store");
+    fixture_assert_body_has(":held");
+    ck_assert_uint_eq(fixture.request_count, sent);
+}
+
+START_TEST(after_4_29_no_similar_request_is_sent_before_max_age)
+{
+    ask(HTTP_METHOD_GET, "/nodes/kitchen/x?a=1");
+    answer_later(REST_CODE(4, 29), 10);
+    fixture_reply(429);
+    fixture_assert_field("Retry-After", "10");
+    clock_advance(fixture.timers, 3 * SECOND);
+    assert_held(HTTP_METHOD_GET, "/nodes/kitchen/x?a=1", 429, "7");
+    assert_held(HTTP_METHOD_HEAD, "/nodes/hall/x?a=1", 429, "7");
+    /* Another query, path, method or node is another request. */
+    static const char *const others[] = {"/nodes/kitchen/x?a=2", "/nodes/kitchen/x",
+                                         "/nodes/kitchen/xa=1", "/nodes/kitchen/x/a=1",
+                                         "/hc/coap://192.0.2.8/x?a=1"};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        ask(HTTP_METHOD_GET, others[i]);
+        fixture_answer(REST_CODE(2, 5), 0, "x");
+    }
+    ask(HTTP_METHOD_DELETE, "/nodes/kitchen/x?a=1");
+    fixture_answer(REST_CODE(2, 2), -1, NULL);
+    clock_advance(fixture.timers, 8 * SECOND);
+    ask(HTTP_METHOD_GET, "/nodes/kitchen/x?a=1");
+    answer_later(REST_CODE(4, 29), -1); /* 60 s, RFC 7252 5.10.5 */
+    assert_held(HTTP_METHOD_GET, "/nodes/kitchen/x?a=1", 429, "60");
+    proves("CONG-12");
+}
+END_TEST
+
+START_TEST(the_answer_counts_also_when_its_client_has_gone)
+{
+    ask(HTTP_METHOD_GET, "/nodes/kitchen/x");
+    fixture_done();
+    answer_later(REST_CODE(4, 29), 10);
+    (void)core_reap(fixture.core);
+    assert_held(HTTP_METHOD_GET, "/nodes/kitchen/x", 429, "10");
+}
+END_TEST
+
+START_TEST(after_5_03_with_max_age_the_request_is_held_and_after_two_the_node)
+{
+    ask(HTTP_METHOD_GET, "/nodes/kitchen/a");
+    answer_later(REST_CODE(5, 3), -1); /* promises nothing */
+    fixture_reply(503);
+    ask(HTTP_METHOD_GET, "/nodes/kitchen/a");
+    answer_later(REST_CODE(5, 3), 5);
+    fixture_reply(503);
+    fixture_assert_field("Retry-After", "5");
+    assert_held(HTTP_METHOD_GET, "/nodes/kitchen/a", 503, "5");
+    ask(HTTP_METHOD_DELETE, "/nodes/kitchen/a");
+    answer_later(REST_CODE(5, 3), 5); /* the same resource */
+    ask(HTTP_METHOD_GET, "/nodes/kitchen/b");
+    answer_later(REST_CODE(5, 3), 3);
+    assert_held(HTTP_METHOD_GET, "/nodes/kitchen/c", 503, "3");
+    assert_held(HTTP_METHOD_PUT, "/nodes/hall/d", 503, "3");
+    assert_held(HTTP_METHOD_GET, "/nodes/kitchen/a", 503, "5");
+    ask(HTTP_METHOD_GET, "/hc/coap://192.0.2.8/c");
+    fixture_answer(REST_CODE(2, 5), 0, "x");
+    clock_advance(fixture.timers, 3 * SECOND);
+    ask(HTTP_METHOD_GET, "/nodes/kitchen/c");
+    fixture_answer(REST_CODE(2, 5), 0, "x");
+    fixture_reply(200);
+    proves("CONG-13");
+}
+END_TEST
+
 /* --- several addresses --- */
 
 static void ask_garden(enum http_method method)
@@ -319,6 +414,9 @@ int main(void)
     tcase_add_test(tests, only_spent_transmissions_without_a_datagram_make_a_node_silent);
     tcase_add_test(tests, what_waits_for_a_node_that_falls_silent_fails_with_it);
     tcase_add_test(tests, a_hint_makes_a_node_suspect_until_it_is_heard);
+    tcase_add_test(tests, after_4_29_no_similar_request_is_sent_before_max_age);
+    tcase_add_test(tests, the_answer_counts_also_when_its_client_has_gone);
+    tcase_add_test(tests, after_5_03_with_max_age_the_request_is_held_and_after_two_the_node);
     tcase_add_test(tests, a_request_whose_datagram_is_given_back_goes_to_the_next_address);
     tcase_add_test(tests, an_address_that_is_silent_is_passed_over);
     tcase_add_test(tests, an_unsafe_request_is_sent_elsewhere_only_when_the_node_cannot_have_it);

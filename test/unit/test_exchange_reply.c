@@ -267,13 +267,13 @@ START_TEST(etags_and_times_are_for_get)
     fixture_answer_with(&response, "x");
     fixture_assert_field("ETag", NULL);
     response.message.code = REST_CODE(5, 3);
-    send(HTTP_METHOD_GET, "/nodes/kitchen/x");
+    send(HTTP_METHOD_GET, "/nodes/kitchen/away");
     fixture_answer_with(&response, NULL);
     fixture_reply(503);
     fixture_assert_field("Retry-After", "10");
     fixture_assert_field("Cache-Control", "no-store");
     fixture_assert_field("ETag", NULL);
-    send(HTTP_METHOD_GET, "/nodes/kitchen/x");
+    send(HTTP_METHOD_GET, "/nodes/kitchen/busy");
     fixture_answer(REST_CODE(4, 29), -1, NULL);
     fixture_reply(429);
     fixture_assert_field("Retry-After", "60");

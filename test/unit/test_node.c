@@ -262,6 +262,30 @@ START_TEST(one_that_nobody_wanted_for_long_is_asked_again)
 }
 END_TEST
 
+START_TEST(two_overloaded_resources_within_ten_seconds_hold_the_node)
+{
+    struct node *node = acquire(1);
+
+    node_overloaded(node, 7, 5);
+    node_overloaded(node, 7, 5); /* the same again */
+    ck_assert_uint_eq(node_held_us(node), 0);
+    clock_advance(w.timers, 10001);
+    node_overloaded(node, 8, 5); /* too late */
+    ck_assert_uint_eq(node_held_us(node), 0);
+    clock_advance(w.timers, 10000);
+    node_overloaded(node, 9, 5);
+    ck_assert_uint_eq(node_held_us(node), 5000000);
+    clock_advance(w.timers, 5000);
+    ck_assert_uint_eq(node_held_us(node), 0);
+    node_overloaded(node, 10, 4000000000);
+    ck_assert_uint_eq(node_held_us(node), 60000000);
+    node_overloaded(NULL, 1, 1);
+    ck_assert_uint_eq(node_held_us(NULL), 0);
+    node_release(node);
+    proves("CONG-13");
+}
+END_TEST
+
 START_TEST(nodes_are_forgotten_when_nobody_has_asked_for_them)
 {
     struct node *kept = acquire(1), *node = acquire(2);
@@ -327,6 +351,7 @@ int main(void)
     tcase_add_test(tests,
                    an_unreachable_node_is_not_made_better_by_a_hint_nor_worse_by_another_loss);
     tcase_add_test(tests, one_that_nobody_wanted_for_long_is_asked_again);
+    tcase_add_test(tests, two_overloaded_resources_within_ten_seconds_hold_the_node);
     tcase_add_test(tests, nodes_are_forgotten_when_nobody_has_asked_for_them);
     tcase_add_test(tests, a_full_table_forgets_the_one_that_was_used_longest_ago_and_no_other);
     suite_add_tcase(suite, tests);
