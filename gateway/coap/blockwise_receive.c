@@ -133,6 +133,49 @@ static struct transfer_judgement read_again(struct transfer *transfer)
     return judged(TRANSFER_GOES_ON);
 }
 
+/* --- Location --- */
+
+static bool is_location(uint16_t number)
+{
+    switch (number) {
+    case REST_OPTION_LOCATION_PATH:
+    case REST_OPTION_LOCATION_QUERY:
+    case REST_OPTION_LOCATION_RESERVED_128:
+    case REST_OPTION_LOCATION_RESERVED_132:
+    case REST_OPTION_LOCATION_RESERVED_136:
+    case REST_OPTION_LOCATION_RESERVED_140:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Keeps what a 2.01 says of the place: a later block may not say it again. The first one that
+ * names a place counts. */
+static struct transfer_judgement note_location(struct transfer *transfer,
+                                               const struct rest_message *response)
+{
+    struct rest_request *location = NULL;
+
+    if (transfer->location != NULL)
+        return judged(TRANSFER_GOES_ON);
+    for (size_t i = 0; i < response->option_count; i++) {
+        const struct rest_option *option = &response->options[i];
+
+        if (!is_location(option->number))
+            continue;
+        if (location == NULL) {
+            location = malloc(sizeof *location);
+            if (location == NULL)
+                return judged(TRANSFER_NO_MEMORY);
+            rest_request_init(location);
+        }
+        (void)rest_request_add(location, option->number, option->value, option->length);
+    }
+    transfer->location = location;
+    return judged(TRANSFER_GOES_ON);
+}
+
 /* --- Block2 --- */
 
 static void note_representation(struct representation *representation,
@@ -206,6 +249,9 @@ static struct transfer_judgement begin_download(struct transfer *transfer,
     if (block->szx < transfer->download_szx)
         transfer->download_szx = block->szx;
     (void)turn_enter(transfer);
+    if (response->code == REST_CODE(2, 1) &&
+        note_location(transfer, response).verdict == TRANSFER_NO_MEMORY)
+        return judged(TRANSFER_NO_MEMORY);
     return add_to_body(transfer, response);
 }
 
@@ -253,48 +299,6 @@ static struct transfer_judgement judge_body(struct transfer *transfer,
 
 /* --- Block1 --- */
 
-static bool is_location(uint16_t number)
-{
-    switch (number) {
-    case REST_OPTION_LOCATION_PATH:
-    case REST_OPTION_LOCATION_QUERY:
-    case REST_OPTION_LOCATION_RESERVED_128:
-    case REST_OPTION_LOCATION_RESERVED_132:
-    case REST_OPTION_LOCATION_RESERVED_136:
-    case REST_OPTION_LOCATION_RESERVED_140:
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* RFC 7959 2.10: a stateless node may say 2.01, and where, for the first block only. */
-static struct transfer_judgement note_created(struct transfer *transfer,
-                                              const struct rest_message *response)
-{
-    struct rest_request *location = NULL;
-
-    transfer->was_created = true;
-    /* The first one that names a place counts. */
-    if (transfer->location != NULL)
-        return judged(TRANSFER_GOES_ON);
-    for (size_t i = 0; i < response->option_count; i++) {
-        const struct rest_option *option = &response->options[i];
-
-        if (!is_location(option->number))
-            continue;
-        if (location == NULL) {
-            location = malloc(sizeof *location);
-            if (location == NULL)
-                return judged(TRANSFER_NO_MEMORY);
-            rest_request_init(location);
-        }
-        (void)rest_request_add(location, option->number, option->value, option->length);
-    }
-    transfer->location = location;
-    return judged(TRANSFER_GOES_ON);
-}
-
 /* 4.13: smaller blocks may do, and blocks where there were none (RFC 7959 2.9.3). */
 static struct transfer_judgement judge_too_large(struct transfer *transfer,
                                                  const struct rest_message *response)
@@ -337,9 +341,11 @@ static struct transfer_judgement continue_upload(struct transfer *transfer,
     transfer->sent += block_size(transfer->upload_szx);
     if (control != NULL && control->szx < transfer->upload_szx)
         transfer->upload_szx = control->szx;
-    if (response->code == REST_CODE(2, 1))
-        return note_created(transfer, response);
-    return judged(TRANSFER_GOES_ON);
+    if (response->code != REST_CODE(2, 1))
+        return judged(TRANSFER_GOES_ON);
+    /* RFC 7959 2.10: a stateless node may say so for the first block only. */
+    transfer->was_created = true;
+    return note_location(transfer, response);
 }
 
 /* A successful response to a block of the upload. */

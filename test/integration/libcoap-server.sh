@@ -12,6 +12,9 @@ check 200 'This is a test server*' "$target/"
 check 201 '' -X PUT -H 'Content-Type: text/plain' -d 'two words' "$target/example_data"
 check 204 '' -X PUT -H 'Content-Type: text/plain' -d 'three words now' "$target/example_data"
 check 200 'three words now' "$target/example_data"
+make_body 4000
+check 204 '' -X PUT -H 'Content-Type: text/plain' --data-binary "@$large" "$target/example_data"
+check_large "$target/example_data"
 check 201 '*' -X PUT -H 'Content-Type: application/json' -d '{"n":1}' "$target/made"
 check 200 '{"n":1}' "$target/made"
 check_field Content-Type application/json

@@ -20,6 +20,8 @@ check 412 '*' -X PUT -H 'Content-Type: text/plain' -H 'If-Match: "77"' -d second
 check 204 '' -X PUT -H 'Content-Type: text/plain' -H 'If-Match: "01"' -d second "$target/guarded"
 check 200 second "$target/guarded"
 check_field ETag '"02"'
+check 200 'line 000: all is well*' "$target/log"
+check_field Content-Length 20000
 check 404 'no such sensor' "$target/absent"
 check 200 '{"t":21.5}' -H 'Accept: application/json' "$target/reading"
 check_field Content-Type application/json

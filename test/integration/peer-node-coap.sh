@@ -15,6 +15,9 @@ check 200 first "$target/note"
 check_field Content-Type 'text/plain;charset=utf-8'
 check 204 '' -X PUT -H 'Content-Type: text/plain' -d second "$target/note"
 check 200 second "$target/note"
+make_body 4000
+check 204 '' -X PUT -H 'Content-Type: text/plain' --data-binary "@$large" "$target/note"
+check_large "$target/note"
 check 201 '' -X POST -H 'Content-Type: text/plain' -d new "$target/other"
 check 200 new "$target/other"
 check 204 '' -X DELETE "$target/other"

@@ -93,6 +93,26 @@ check() {
     rm -f "$work/body"
 }
 
+# make_body BYTES: a file, $large, of that many bytes, no two blocks of which are alike
+make_body() {
+    large=$work/body-$1
+    awk -v bytes="$1" 'BEGIN { for (i = 0; i < bytes; i += 8) printf "%07d.", i }' |
+        head -c "$1" >"$large"
+}
+
+# check_large curl-argument...: a GET is answered with all of $large
+check_large() {
+    checks=$((checks + 1))
+    status=$(curl --noproxy '*' --silent --max-time 20 --output "$work/got" --write-out '%{http_code}' \
+        "$@") || :
+    if [ "$status" = 200 ] && cmp "$large" "$work/got"; then
+        echo "ok: $(wc -c <"$large") bytes $*"
+    else
+        failures=$((failures + 1))
+        echo "FAIL: $*: $status"
+    fi
+}
+
 # check_field NAME PATTERN: a field of the latest response
 check_field() {
     checks=$((checks + 1))

@@ -218,6 +218,26 @@ static bool verb_metric(struct scenario *scenario, const struct words *words, co
     return scenario_fail(scenario, "expected: %s %c %g\n    got:      %g", name, sign, wanted, got);
 }
 
+/* peak-memory MB: the gateway never had more than that. */
+static bool verb_peak_memory(struct scenario *scenario, const struct words *words, const char *line)
+{
+    (void)line;
+    char path[64], text[256];
+    unsigned long kilobytes = 0;
+    snprintf(path, sizeof(path), "/proc/%ld/status", (long)scenario->gateway.pid);
+    FILE *file = fopen(path, "r");
+    while (file != NULL && fgets(text, sizeof(text), file) != NULL)
+        sscanf(text, "VmHWM: %lu kB", &kilobytes);
+    if (file != NULL)
+        fclose(file);
+    if (kilobytes == 0)
+        return scenario_fail(scenario, "%s does not tell it", path);
+    unsigned long megabytes = strtoul(words_at(words, 1), NULL, 10);
+    return kilobytes <= megabytes * 1024 ||
+           scenario_fail(scenario, "expected: at most %lu MB\n    got:      %lu kB", megabytes,
+                         kilobytes);
+}
+
 bool gateway_verbs_run(struct scenario *scenario, const struct words *words, const char *line,
                        bool *known)
 {
@@ -225,8 +245,13 @@ bool gateway_verbs_run(struct scenario *scenario, const struct words *words, con
         const char *name;
         bool (*run)(struct scenario *, const struct words *, const char *);
     } verbs[] = {
-        {"start", verb_start}, {"stop", verb_stop}, {"hup", verb_hup},
-        {"run", verb_run},     {"log", verb_log},   {"metric", verb_metric},
+        {"start", verb_start},
+        {"stop", verb_stop},
+        {"hup", verb_hup},
+        {"run", verb_run},
+        {"log", verb_log},
+        {"metric", verb_metric},
+        {"peak-memory", verb_peak_memory},
     };
     *known = true;
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {

@@ -6,6 +6,7 @@
  */
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define OPTION_HOP_LIMIT  16
@@ -282,6 +283,37 @@ static bool verb_fresh(struct scenario *scenario, struct scripted_node *node,
     return now != NULL || scenario_fail(scenario, "nothing came yet");
 }
 
+/* token of NAME: the current message is another one with the token of NAME. */
+static bool verb_token(struct scenario *scenario, struct scripted_node *node,
+                       const struct words *words)
+{
+    const struct node_message *other = named(node, words_at(words, 3)), *now = node->current;
+    if (!words_is(words, 2, "of") || other == NULL || now == NULL)
+        return scenario_fail(scenario, "token of NAME of a message of this case");
+    if (other->message.mid == now->message.mid)
+        return scenario_fail(scenario, "it is the same message, MID %04x", now->message.mid);
+    if (other->message.token_length != now->message.token_length ||
+        memcmp(other->message.token, now->message.token, now->message.token_length) != 0)
+        return scenario_fail(scenario, "the token is not that of %s", words_at(words, 3));
+    return true;
+}
+
+/* keep NAME NUMBER: the value of an option of the current message becomes ${NAME}, as hex. */
+static bool verb_keep(struct scenario *scenario, struct scripted_node *node,
+                      const struct words *words)
+{
+    unsigned number = (unsigned)strtoul(words_at(words, 3), NULL, 10);
+    const struct message_option *option =
+        node->current == NULL ? NULL : coap_message_find(&node->current->message, number);
+    if (option == NULL)
+        return scenario_fail(scenario, "there is no option %u", number);
+    struct bytes text = {NULL, 0, 0};
+    bytes_show_hex(&text, option->value.data, option->value.length);
+    variables_set(&scenario->variables, words_at(words, 2), bytes_text(&text));
+    bytes_clear(&text);
+    return true;
+}
+
 bool node_expect_run(struct scenario *scenario, struct scripted_node *node,
                      const struct words *words, bool *known)
 {
@@ -291,6 +323,7 @@ bool node_expect_run(struct scenario *scenario, struct scripted_node *node,
     } verbs[] = {
         {"expect", verb_expect}, {"quiet", verb_quiet}, {"drop", verb_drop},
         {"select", verb_select}, {"same", verb_same},   {"fresh", verb_fresh},
+        {"token", verb_token},   {"keep", verb_keep},
     };
     *known = true;
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {

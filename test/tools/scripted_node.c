@@ -251,7 +251,9 @@ void scripted_node_end_case(struct scripted_node *node)
         reset_leftover(node, message);
     }
     for (size_t i = 0; i < node->seen_count; i++) {
-        remember_token(node, &node->seen[i]->message);
+        /* A ping has none. */
+        if (node->seen[i]->message.code != 0)
+            remember_token(node, &node->seen[i]->message);
         if (!node->seen[i]->answered)
             reset(node, node->seen[i]);
     }

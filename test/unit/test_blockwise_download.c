@@ -160,6 +160,19 @@ START_TEST(a_block_with_the_same_etag_may_leave_out_its_content_format)
 }
 END_TEST
 
+START_TEST(a_location_that_is_told_once_holds_for_the_whole)
+{
+    start(0, REST_POST, "t", 1);
+    expect(REST_POST, "", 0, 1);
+    reply(REST_CODE(2, 1), "b2=0/1/64 etag=1 cf=50 loc=here maxage=9", 0, 64);
+    expect(REST_POST, "b2=1/0/64", 0, 0);
+    reply(REST_CODE(2, 1), "b2=1/0/64 etag=1 maxage=8", 64, 6);
+    expect_response(0, REST_CODE(2, 1), 70);
+    ck_assert_int_eq(w.jobs[0].format, 50);
+    ck_assert_str_eq(w.jobs[0].location, "here");
+}
+END_TEST
+
 START_TEST(a_resource_that_never_stays_the_same_fails_after_three_restarts)
 {
     start(0, REST_GET, "t", 0);
@@ -473,6 +486,7 @@ int main(void)
     tcase_add_test(tests, blocks_of_different_representations_are_never_joined);
     tcase_add_test(tests, without_etags_a_block_needs_the_content_format_of_the_first);
     tcase_add_test(tests, a_block_with_the_same_etag_may_leave_out_its_content_format);
+    tcase_add_test(tests, a_location_that_is_told_once_holds_for_the_whole);
     tcase_add_test(tests, a_resource_that_never_stays_the_same_fails_after_three_restarts);
     tcase_add_test(tests, the_answer_to_a_post_that_changes_is_not_asked_for_again);
     tcase_add_test(tests, malformed_blocks_fail_the_transfer);
