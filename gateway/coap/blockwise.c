@@ -356,7 +356,9 @@ static struct transfer *make_transfer(struct blockwise *layer, const struct bloc
     buffer_init(&transfer->body, spec->maximum_body);
     timer_init(&transfer->deadline, deadline_fired, transfer);
     timer_init(&transfer->wake, wake_fired, transfer);
-    HASH_ADD(hh, layer->transfers, id, sizeof transfer->id, transfer);
+    /* Ids count up: they spread by themselves. */
+    HASH_ADD_BYHASHVALUE(hh, layer->transfers, id, sizeof transfer->id, (unsigned)transfer->id,
+                         transfer);
     if (transfer->hh.tbl == NULL) {
         free(transfer);
         return NULL;
@@ -406,7 +408,7 @@ void blockwise_cancel(struct blockwise *layer, uint64_t id)
 {
     struct transfer *transfer;
 
-    HASH_FIND(hh, layer->transfers, &id, sizeof id, transfer);
+    HASH_FIND_BYHASHVALUE(hh, layer->transfers, &id, sizeof id, (unsigned)id, transfer);
     if (transfer == NULL)
         return;
     withdraw(transfer);
