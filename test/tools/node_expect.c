@@ -193,6 +193,20 @@ static bool verb_expect(struct scenario *scenario, struct scripted_node *node,
     return holds;
 }
 
+/* largest BYTES: no datagram that came in this case is longer. */
+static bool verb_largest(struct scenario *scenario, struct scripted_node *node,
+                         const struct words *words)
+{
+    long maximum = 0;
+    if (!words_number(words_at(words, 2), &maximum))
+        return scenario_fail(scenario, "largest BYTES");
+    for (size_t i = 0; i < node->seen_count; i++)
+        if (node->seen[i]->raw.length > (size_t)maximum)
+            return scenario_fail(scenario, "expected: at most %ld bytes\n    got:      %zu",
+                                 maximum, node->seen[i]->raw.length);
+    return true;
+}
+
 /* quiet [for SECONDS]: nothing came, or comes, that was not expected. */
 static bool verb_quiet(struct scenario *scenario, struct scripted_node *node,
                        const struct words *words)
@@ -323,7 +337,7 @@ bool node_expect_run(struct scenario *scenario, struct scripted_node *node,
     } verbs[] = {
         {"expect", verb_expect}, {"quiet", verb_quiet}, {"drop", verb_drop},
         {"select", verb_select}, {"same", verb_same},   {"fresh", verb_fresh},
-        {"token", verb_token},   {"keep", verb_keep},
+        {"token", verb_token},   {"keep", verb_keep},   {"largest", verb_largest},
     };
     *known = true;
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * preload_resolver: a name service for tests, put before the C library's by LD_PRELOAD. The file
- * that FAKE_HOSTS names holds lines "name address address ...": the first question for a name gets
- * the first address, the next one the second, and the last address from then on. Other names are
- * unknown. So a test can let an answer change between two questions (DNS rebinding).
+ * that FAKE_HOSTS names holds lines "name answer answer ...", each answer an address or several
+ * with commas between: the first question for a name gets the first answer, the next one the
+ * second, and the last answer from then on. Other names are unknown. So a test can let an answer
+ * change between two questions (DNS rebinding).
  */
 #include <arpa/inet.h>
 #include <dlfcn.h>
@@ -29,8 +30,10 @@ static unsigned times_asked(const char *name)
     return 0;
 }
 
-/* The address of `name` for this question, into `address`. */
-static int look_up(const char *name, char address[64])
+enum { ANSWER_SIZE = 256 };
+
+/* The answer for `name` to this question. */
+static int look_up(const char *name, char answer[ANSWER_SIZE])
 {
     const char *path = getenv("FAKE_HOSTS");
     FILE *hosts = path != NULL ? fopen(path, "r") : NULL;
@@ -45,7 +48,7 @@ static int look_up(const char *name, char address[64])
         while (rest != NULL && (word = strsep(&rest, " \n")) != NULL) {
             if (*word == '\0')
                 continue;
-            snprintf(address, 64, "%s", word);
+            snprintf(answer, ANSWER_SIZE, "%s", word);
             found = 1;
             if (turn-- == 0)
                 break;
@@ -74,14 +77,9 @@ struct answer {
     struct sockaddr_storage address;
 };
 
-int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
-                struct addrinfo **result)
+/* Puts an address at the end of the list. 0 or an error of getaddrinfo. */
+static int add_answer(const char *text, const struct addrinfo *hints, struct addrinfo **list)
 {
-    char text[64];
-    if (node == NULL || (hints != NULL && (hints->ai_flags & AI_NUMERICHOST) != 0))
-        return read_address(node, service, hints, result);
-    if (!look_up(node, text))
-        return EAI_NONAME;
     struct answer *answer = calloc(1, sizeof(*answer));
     if (answer == NULL)
         return EAI_MEMORY;
@@ -100,6 +98,26 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
     answer->info.ai_family = answer->address.ss_family;
     answer->info.ai_socktype = hints != NULL ? hints->ai_socktype : 0;
     answer->info.ai_addr = (struct sockaddr *)&answer->address;
-    *result = &answer->info;
+    while (*list != NULL)
+        list = &(*list)->ai_next;
+    *list = &answer->info;
     return 0;
+}
+
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+                struct addrinfo **result)
+{
+    char text[ANSWER_SIZE];
+    char *rest = text, *word;
+    int error = 0;
+    if (node == NULL || (hints != NULL && (hints->ai_flags & AI_NUMERICHOST) != 0))
+        return read_address(node, service, hints, result);
+    if (!look_up(node, text))
+        return EAI_NONAME;
+    *result = NULL;
+    while (error == 0 && (word = strsep(&rest, ",")) != NULL)
+        error = add_answer(word, hints, result);
+    if (error != 0 && *result != NULL)
+        freeaddrinfo(*result);
+    return error;
 }
