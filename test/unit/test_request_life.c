@@ -105,6 +105,29 @@ START_TEST(a_layer_without_memory_is_not_made)
 }
 END_TEST
 
+START_TEST(a_request_that_finds_no_memory_to_wait_in_is_refused_and_leaves_nothing)
+{
+    unsigned refused = 0;
+
+    start(0, &w.node);
+    for (unsigned long n = 1;; n++) {
+        fails_at = n;
+        enum request_refusal refusal = start(1, &w.node);
+        fails_at = 0;
+        if (refusal == REQUEST_STARTED)
+            break;
+        ck_assert_int_eq(refusal, REQUEST_NO_MEMORY);
+        ck_assert_uint_eq(request_layer_outstanding(w.layer), 1);
+        ck_assert_uint_eq(message_layer_queued(request_layer_messages(w.layer)), 0);
+        refused++;
+    }
+    ck_assert_uint_ge(refused, 3); /* the request, its client's place, the table of places */
+    struct pdu first = sent(0);
+    respond(&w.node, PDU_ACK, first.mid, &first, "x");
+    ck_assert_uint_eq(w.channel.count, 2);
+}
+END_TEST
+
 START_TEST(many_requests_survive_a_table_that_cannot_grow)
 {
     w.settings.nstart = 2000;
@@ -574,6 +597,7 @@ int main(void)
     tcase_add_checked_fixture(tests, request_setup, request_teardown);
     tcase_add_test(tests, a_request_without_memory_is_refused_and_leaves_nothing);
     tcase_add_test(tests, a_layer_without_memory_is_not_made);
+    tcase_add_test(tests, a_request_that_finds_no_memory_to_wait_in_is_refused_and_leaves_nothing);
     tcase_add_test(tests, many_requests_survive_a_table_that_cannot_grow);
     tcase_add_test(tests, a_response_is_taken_without_memory_for_its_duplicates);
     tcase_add_test(tests, a_cancelled_request_hears_nothing_in_any_state);
