@@ -201,8 +201,11 @@ uint64_t congestion_wait_us(const struct congestion *congestion, const struct en
 {
     uint64_t own_us =
         slot_time_us(congestion, endpoint) * (endpoint->queue.length + 1) / endpoint->nstart;
+    uint64_t now_us = timers_now_us(congestion->timers);
     uint64_t common_us = 0;
 
+    if (endpoint->pause.is_armed && endpoint->pause.deadline_us > now_us)
+        own_us += endpoint->pause.deadline_us - now_us;
     if (congestion->outstanding >= congestion->maximum && congestion->maximum > 0)
         common_us = congestion->response_time_us * (congestion->queued + 1) / congestion->maximum;
     return own_us > common_us ? own_us : common_us;

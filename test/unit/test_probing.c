@@ -132,6 +132,18 @@ START_TEST(any_answer_ends_the_silence_and_what_waits_goes_out)
 }
 END_TEST
 
+START_TEST(who_asks_when_to_come_again_is_told_of_the_silence)
+{
+    w.settings.is_non_confirmable = true;
+    w.settings.deadline_ms = 500;
+    start(0, &w.node);
+    clock_advance(w.timers, 500);
+    start(1, &w.node); /* it may go when its bytes are paid for, one each second */
+    ck_assert_uint_eq(w.channel.count, 1);
+    ck_assert_uint_ge(request_layer_retry_after(w.layer, &w.node), w.channel.sent[0].length);
+}
+END_TEST
+
 START_TEST(one_request_that_failed_delays_nobody_at_the_usual_times)
 {
     start(0, &w.node);
@@ -325,6 +337,7 @@ int main(void)
     tcase_add_test(tests,
                    confirmable_requests_to_a_dead_node_keep_it_but_for_their_retransmissions);
     tcase_add_test(tests, any_answer_ends_the_silence_and_what_waits_goes_out);
+    tcase_add_test(tests, who_asks_when_to_come_again_is_told_of_the_silence);
     tcase_add_test(tests, one_request_that_failed_delays_nobody_at_the_usual_times);
     tcase_add_test(tests, an_icmp_error_makes_no_silence);
     tcase_add_test(tests, every_datagram_is_heard_and_the_request_knows);
