@@ -12,6 +12,7 @@
 #include "fuzz.h"
 #include "http_message.h"
 #include "method.h"
+#include "prefer.h"
 #include "rest.h"
 
 static const enum http_method methods[] = {HTTP_METHOD_GET,  HTTP_METHOD_HEAD,   HTTP_METHOD_POST,
@@ -81,6 +82,28 @@ static void check_joining(const struct http_request *request)
     }
 }
 
+/* Preferences are bounded; a Via that names us does so however its member is wrapped. */
+static void check_preferences(const struct http_request *request)
+{
+    static const struct http_field wrapped = {"Via", "1.0 fred (a, \\) b), 1.1 gw.example (x)"};
+    struct http_field fields[FUZZ_FIELDS_MAX + 1];
+    struct http_request more = *request;
+    struct preferences preferences;
+
+    prefer_read(request, &preferences);
+    FUZZ_CHECK(!preferences.has_wait || preferences.wait_s <= PREFER_WAIT_MAX_S);
+    FUZZ_CHECK(
+        http_request_field(request, "Prefer") != NULL ||
+        (!preferences.has_wait && !preferences.respond_async && !preferences.return_minimal));
+    FUZZ_CHECK(http_request_field(request, "Via") != NULL ||
+               !fields_via_names(request, "gw.example"));
+    for (size_t i = 0; i < request->field_count; i++)
+        fields[i] = request->fields[i];
+    fields[more.field_count++] = wrapped;
+    more.fields = fields;
+    FUZZ_CHECK(fields_via_names(&more, "gw.example"));
+}
+
 /* Locations and freshness of a response whose options are the rest of the input. */
 static void check_response(struct fuzz_input *input)
 {
@@ -133,6 +156,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     rest_request_init(&coap);
     check_outcome(&request, accept, &coap, fields_to_options(&request, accept, &coap));
     check_joining(&request);
+    check_preferences(&request);
     fuzz_free_fields(fields, request.field_count);
 
     size_t length;

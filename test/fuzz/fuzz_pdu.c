@@ -9,6 +9,7 @@
 
 #include <coap3/coap.h>
 
+#include "block_option.h"
 #include "fuzz.h"
 
 enum { DATAGRAM_MAXIMUM = 65535 };
@@ -79,6 +80,24 @@ static void check_rewriting(const struct pdu *pdu, size_t size)
     FUZZ_CHECK(second[2] == 0x12 && second[3] == 0x34 && second[0] >> 4 == 5);
 }
 
+/* A block option that can be read is written as the same, and its offset names the same block. */
+static void check_block(const struct rest_option *option)
+{
+    struct block block, again;
+
+    if ((option->number != REST_OPTION_BLOCK1 && option->number != REST_OPTION_BLOCK2) ||
+        !block_read(option, &block))
+        return;
+    uint32_t value = block_value(&block);
+    const uint8_t bytes[] = {(uint8_t)(value >> 16), (uint8_t)(value >> 8), (uint8_t)value};
+    const struct rest_option written = {option->number, sizeof bytes, bytes};
+    FUZZ_CHECK(value <= 0xffffff && block_read(&written, &again));
+    FUZZ_CHECK(again.number == block.number && again.more == block.more && again.szx == block.szx);
+    FUZZ_CHECK(block_size(block.szx) >= BLOCK_SIZE_MIN && block_size(block.szx) <= BLOCK_SIZE_MAX);
+    FUZZ_CHECK(block_szx_within(block_size(block.szx)) == block.szx);
+    FUZZ_CHECK(block_at(block_offset(&block), block.szx, &again) && again.number == block.number);
+}
+
 static void check_parsed(const struct pdu *pdu, const uint8_t *data, size_t size)
 {
     const struct rest_message *message = &pdu->message;
@@ -93,6 +112,7 @@ static void check_parsed(const struct pdu *pdu, const uint8_t *data, size_t size
         FUZZ_CHECK(option->number > 0);
         FUZZ_CHECK(i == 0 || option->number >= message->options[i - 1].number);
         FUZZ_CHECK(option->value >= data && option->value + option->length <= data + size);
+        check_block(option);
     }
     FUZZ_CHECK(rest_options_size(message) <= size);
     FUZZ_CHECK(pdu_peek(data, size, &mid, token, &token_length));
