@@ -478,6 +478,14 @@ END_TEST
 /* --- several requests with one token --- */
 
 static unsigned answers;
+static unsigned left;
+
+static void setup(void)
+{
+    request_setup();
+    answers = 0;
+    left = 0;
+}
 
 static void count_answer(void *handle, const struct rest_message *response,
                          const struct request_report *report)
@@ -555,8 +563,6 @@ START_TEST(an_answer_to_an_earlier_request_with_the_token_is_acknowledged_and_ig
 }
 END_TEST
 
-static unsigned left;
-
 static void count_left(void *handle)
 {
     (void)handle;
@@ -594,7 +600,7 @@ int main(void)
     TCase *tests = tcase_create("request_life");
 
     tcase_set_timeout(tests, 20);
-    tcase_add_checked_fixture(tests, request_setup, request_teardown);
+    tcase_add_checked_fixture(tests, setup, request_teardown);
     tcase_add_test(tests, a_request_without_memory_is_refused_and_leaves_nothing);
     tcase_add_test(tests, a_layer_without_memory_is_not_made);
     tcase_add_test(tests, a_request_that_finds_no_memory_to_wait_in_is_refused_and_leaves_nothing);
