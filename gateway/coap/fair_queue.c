@@ -17,7 +17,8 @@ enum { DISPLACE_LOOKS = 8 }; /* clients that are looked at */
 
 struct fair_flow {
     uint64_t client;
-    struct message_list messages;
+    struct message_list messages;      /* blocks of transfers before the others */
+    struct message *last_continuation; /* the last of these blocks; NULL: none */
     size_t length;
     TAILQ_ENTRY(fair_flow) turn;
     UT_hash_handle hh;
@@ -71,6 +72,16 @@ void fair_queue_clear(struct fair_queue *queue)
     queue->length = 0;
 }
 
+/* Behind the blocks of the client's other transfers, which wait longer, and before all else. */
+static void add_continuation(struct fair_flow *flow, struct message *message)
+{
+    if (flow->last_continuation == NULL)
+        TAILQ_INSERT_HEAD(&flow->messages, message, entry);
+    else
+        TAILQ_INSERT_AFTER(&flow->messages, flow->last_continuation, message, entry);
+    flow->last_continuation = message;
+}
+
 int fair_queue_add(struct fair_queue *queue, struct message *message)
 {
     struct fair_flow *flow = find_flow(queue, message->client);
@@ -80,7 +91,7 @@ int fair_queue_add(struct fair_queue *queue, struct message *message)
     if (flow == NULL)
         return -1;
     if (message->is_continuation)
-        TAILQ_INSERT_HEAD(&flow->messages, message, entry);
+        add_continuation(flow, message);
     else
         TAILQ_INSERT_TAIL(&flow->messages, message, entry);
     flow->length++;
@@ -92,6 +103,9 @@ void fair_queue_remove(struct fair_queue *queue, struct message *message)
 {
     struct fair_flow *flow = find_flow(queue, message->client);
 
+    /* Before a block there are only blocks. */
+    if (flow->last_continuation == message)
+        flow->last_continuation = TAILQ_PREV(message, message_list, entry);
     TAILQ_REMOVE(&flow->messages, message, entry);
     flow->length--;
     queue->length--;

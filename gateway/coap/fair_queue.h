@@ -33,8 +33,8 @@ struct fair_queue {
 void fair_queue_init(struct fair_queue *queue, const struct keyed_hash *hash);
 /* Frees what belongs to the queue; the messages in it are told nothing. */
 void fair_queue_clear(struct fair_queue *queue);
-/* Adds a message behind those of its client, or before them when it goes on with a transfer. 0, or
- * -1 when memory is short. */
+/* Adds a message behind those of its client; one that goes on with a transfer only behind those
+ * that do so too. 0, or -1 when memory is short. */
 int fair_queue_add(struct fair_queue *queue, struct message *message);
 /* Takes a message out; it is nobody's turn that is used up. */
 void fair_queue_remove(struct fair_queue *queue, struct message *message);

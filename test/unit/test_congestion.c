@@ -101,6 +101,45 @@ START_TEST(the_next_block_of_a_transfer_goes_before_what_its_client_has_waiting)
 }
 END_TEST
 
+START_TEST(transfers_of_one_client_take_turns_with_their_blocks)
+{
+    /* Whose block was answered gives the next one; it stands behind those of the others. */
+    w.client = 1;
+    ck_assert_int_eq(send_to(&w.node, &s[0], 0), MESSAGE_TAKEN);
+    w.is_continuation = true;
+    send_many(1, 1, 2);
+    w.is_continuation = false;
+    send_many(1, 50, 1);
+    w.is_continuation = true;
+    for (unsigned i = 0; i < 9; i++) {
+        ck_assert_uint_eq(serve(10), i);
+        send_many(1, i + 3, 1);
+    }
+    for (unsigned i = 9; i < 12; i++)
+        ck_assert_uint_eq(serve(10), i);
+    ck_assert_uint_eq(serve(10), 50);
+}
+END_TEST
+
+START_TEST(a_block_that_leaves_the_queue_keeps_the_order_of_the_others)
+{
+    w.client = 1;
+    ck_assert_int_eq(send_to(&w.node, &s[0], 0), MESSAGE_TAKEN);
+    send_many(1, 50, 1);
+    w.is_continuation = true;
+    send_many(1, 1, 3);
+    message_end(w.layer, &s[3].message);
+    send_many(1, 4, 1);
+    message_end(w.layer, &s[1].message);
+    ck_assert_uint_eq(serve(10), 0);
+    ck_assert_uint_eq(serve(10), 2);
+    ck_assert_uint_eq(serve(10), 4);
+    send_many(1, 5, 1);
+    ck_assert_uint_eq(serve(10), 50);
+    ck_assert_uint_eq(serve(10), 5);
+}
+END_TEST
+
 /* --- a full queue --- */
 
 START_TEST(in_a_full_queue_the_newest_of_the_client_with_most_gives_way)
@@ -247,6 +286,8 @@ int main(void)
     tcase_add_test(tests, a_client_that_asks_one_by_one_gets_every_other_turn);
     tcase_add_test(tests, who_leaves_the_queue_uses_up_no_turn);
     tcase_add_test(tests, the_next_block_of_a_transfer_goes_before_what_its_client_has_waiting);
+    tcase_add_test(tests, transfers_of_one_client_take_turns_with_their_blocks);
+    tcase_add_test(tests, a_block_that_leaves_the_queue_keeps_the_order_of_the_others);
     tcase_add_test(tests, in_a_full_queue_the_newest_of_the_client_with_most_gives_way);
     tcase_add_test(tests, a_displaced_message_may_be_ended_before_it_is_told);
     tcase_add_test(tests, a_transfer_that_began_is_not_refused_for_a_full_queue);
