@@ -50,7 +50,8 @@ struct blockwise_spec {
     uint64_t client;
     bool is_peer_of_client;
     bool withholds_echo;
-    bool ends_when_sent; /* unless it is sent in blocks */
+    bool ends_when_sent; /* this and the next unless it is sent in blocks */
+    bool needs_no_answer;
     size_t maximum_body; /* bytes of a body that is collected; above: REQUEST_BAD_TRANSFER */
     /* Only what is said of the body is of interest (HEAD): the response may have just its
      * beginning, see request_report.is_partial. */

@@ -45,6 +45,7 @@ struct message {
     enum message_state state;
     bool is_confirmable;
     bool ends_when_sent;  /* a NON that nobody will answer */
+    bool needs_no_answer; /* that none comes says nothing of the peer (RFC 7967) */
     bool is_continuation; /* of a transfer: the length of the queue is no reason to refuse it, and
                              it goes before what its client has waiting */
     uint64_t client;      /* whose message it is: clients are served in turns */
@@ -163,9 +164,10 @@ enum message_refusal {
 };
 
 /* Sends the message, at once or when its turn has come and a slot is free. Fields to fill before:
- * endpoint, datagram, length, is_confirmable, is_continuation, client, settings. The state is
- * QUEUED, UNACKED or NON_SENT afterwards, IDLE when it was refused. When the system refuses the
- * destination, `ended` with UNREACHABLE follows in a later turn, never from inside this call. */
+ * endpoint, datagram, length, is_confirmable, needs_no_answer, is_continuation, client, settings.
+ * The state is QUEUED, UNACKED or NON_SENT afterwards, IDLE when it was refused. When the system
+ * refuses the destination, `ended` with UNREACHABLE follows in a later turn, never from inside this
+ * call. */
 enum message_refusal message_send(struct message_layer *layer, struct message *message);
 /* Ends a message in any state without an event: its slot is free, the next in the queue goes out.
  * Fine on an idle one. */

@@ -28,6 +28,8 @@ struct timers;
 enum {
     NODES_MAX = 20000,
     NODE_LIFETIME_US = 600 * 1000000,
+    /* RFC 7967 3.2: how often a node may be sent what it need not answer, while it says nothing. */
+    NODE_SILENCE_INTERVAL_US = 3 * 1000000,
 };
 
 enum node_state {
@@ -80,6 +82,10 @@ void node_lose(struct node *node);
 void node_overloaded(struct node *node, uint64_t resource, uint32_t seconds);
 /* How long it is held from now; 0: it is not. NULL is fine. */
 uint64_t node_held_us(const struct node *node);
+/* Whether the node need not answer the request that goes to it now: not when it was asked so less
+ * than NODE_SILENCE_INTERVAL_US ago and nothing came from it since. Then the next one has to be
+ * answered, or nobody would learn how the node and the network are doing. False for NULL. */
+bool node_may_keep_silent(struct node *node);
 /* Whether a request to the node has to fail at once. Then the node is wanted: a ping goes out when
  * the next one is due, and `*retry_us` tells when an answer to it may be there. One that nobody has
  * wanted for NODE_LIFETIME_US is asked again as if it were only SUSPECT. NULL is fine. */

@@ -93,6 +93,8 @@ struct request_spec {
     /* The peer is asked for no response (RFC 7967), with settings that make it a NON: the request
      * ends when it has left. */
     bool ends_when_sent;
+    /* The peer is asked for fewer responses: it is not silent when none comes. */
+    bool needs_no_answer;
     /* An Echo value that the peer gave with another response does not go with the request: nobody
      * knows whether it is as fresh as that would say (RFC 9175 2.3). */
     bool withholds_echo;

@@ -255,6 +255,7 @@ enum request_refusal transfer_send(struct transfer *transfer, const struct reque
         .is_peer_of_client = transfer->spec.is_peer_of_client,
         .withholds_echo = transfer->spec.withholds_echo,
         .ends_when_sent = transfer->spec.ends_when_sent && transfer->phase == TRANSFER_WHOLE,
+        .needs_no_answer = transfer->spec.needs_no_answer && transfer->phase == TRANSFER_WHOLE,
     };
     bool is_as_given =
         transfer->phase == TRANSFER_WHOLE && !transfer->is_tagged &&

@@ -166,8 +166,8 @@ void congestion_give_up(const struct message *message)
 {
     struct endpoint *endpoint = message->endpoint;
 
-    if (message->transmissions == 0 || endpoint->answered != message->answered_before ||
-        endpoint->is_silent)
+    if (message->transmissions == 0 || message->needs_no_answer ||
+        endpoint->answered != message->answered_before || endpoint->is_silent)
         return;
     endpoint->is_silent = true;
     endpoint->credit_us = endpoint->started_us;

@@ -568,6 +568,7 @@ enum request_refusal request_start(struct request_layer *layer, const struct req
     request->message.length = length;
     request->message.is_confirmable = !spec->settings->is_non_confirmable;
     request->message.ends_when_sent = spec->ends_when_sent;
+    request->message.needs_no_answer = spec->needs_no_answer;
     request->message.settings = spec->settings;
     request->message.client = spec->client;
     request->message.is_continuation = spec->is_continuation;

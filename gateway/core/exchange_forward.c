@@ -214,12 +214,10 @@ enum step_result exchange_forward(struct exchange *exchange)
     };
     struct blockwise_spec spec = {
         .message = &exchange->coap.message,
-        .settings = exchange->is_quiet ? &exchange->quiet_settings : &exchange->rules->settings,
         .events = &events,
         .handle = exchange,
         .client = exchange->client_key,
         .is_peer_of_client = exchange->match.kind == MAPPING_HC,
-        .ends_when_sent = exchange_wants_no_answer(exchange),
         .withholds_echo = !exchange_may_echo(exchange),
         .maximum_body = exchange->policy->maximum_reply,
         .is_probe = exchange->method == HTTP_METHOD_HEAD,
@@ -230,7 +228,11 @@ enum step_result exchange_forward(struct exchange *exchange)
     if (exchange_choose_node(exchange) == STEP_ANSWERED ||
         exchange_check_hold(exchange) == STEP_ANSWERED)
         return STEP_ANSWERED;
+    exchange_limit_silence(exchange);
     spec.peer = exchange->peer;
+    spec.settings = exchange->is_quiet ? &exchange->quiet_settings : &exchange->rules->settings;
+    spec.ends_when_sent = exchange_wants_no_answer(exchange);
+    spec.needs_no_answer = exchange->is_quiet;
     exchange->was_overdue = false;
     exchange->told_retransmissions = 0;
     exchange->response_code = 0;

@@ -7,9 +7,12 @@
  * wanted, the client gets 204 once the request has left; when some are, 204 once the time for them
  * has passed. Only requests with an effect are asked that way: the answer to the others is all
  * that they are made for. A body in blocks needs the answer to each of them.
+ * Where nothing is answered nobody would notice a congestion, so of requests in quick succession
+ * only some go that way (RFC 7967 3.2).
  */
 
 #include "method.h"
+#include "node.h"
 #include "policy.h"
 
 int exchange_add_no_response(struct exchange *exchange)
@@ -19,10 +22,19 @@ int exchange_add_no_response(struct exchange *exchange)
     if (!settings->has_no_response || method_is_safe((enum http_method)exchange->method) ||
         exchange->coap.message.payload_length > settings->blockwise_threshold)
         return 0;
-    exchange->is_quiet = true;
+    /* 0 says that all answers are wanted. */
+    exchange->is_quiet = settings->no_response != 0;
     exchange->quiet_settings = *settings;
     exchange->quiet_settings.is_non_confirmable = true;
     return rest_request_add_uint(&exchange->coap, REST_OPTION_NO_RESPONSE, settings->no_response);
+}
+
+void exchange_limit_silence(struct exchange *exchange)
+{
+    if (!exchange->is_quiet || node_may_keep_silent(exchange->node))
+        return;
+    rest_request_remove(&exchange->coap, REST_OPTION_NO_RESPONSE);
+    exchange->is_quiet = false;
 }
 
 bool exchange_wants_no_answer(const struct exchange *exchange)

@@ -37,6 +37,7 @@ struct node {
     uint64_t overloaded_us; /* when it answered 5.03 last; 0: never */
     uint64_t overloaded_resource;
     uint64_t held_until_us;
+    uint64_t loud_until_us; /* what is asked until then must be answered */
     /* While UNREACHABLE: */
     unsigned pings;
     uint64_t ping_us;   /* the next one may go */
@@ -147,6 +148,7 @@ void node_table_heard(struct node_table *table, const struct endpoint_address *a
     if (node == NULL)
         return;
     node->was_heard = true;
+    node->loud_until_us = 0;
     node->heard_us = timers_now_us(table->timers);
     set_state(node, NODE_REACHABLE);
 }
@@ -220,6 +222,19 @@ uint64_t node_held_us(const struct node *node)
         return 0;
     now_us = timers_now_us(node->table->timers);
     return node->held_until_us > now_us ? node->held_until_us - now_us : 0;
+}
+
+bool node_may_keep_silent(struct node *node)
+{
+    uint64_t now_us;
+
+    if (node == NULL)
+        return false;
+    now_us = timers_now_us(node->table->timers);
+    if (node->loud_until_us > now_us)
+        return false;
+    node->loud_until_us = now_us + NODE_SILENCE_INTERVAL_US;
+    return true;
 }
 
 enum node_state node_state_of(const struct node *node)

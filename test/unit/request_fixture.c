@@ -107,6 +107,7 @@ static enum request_refusal start_with(unsigned n, const struct endpoint_address
     struct request_spec spec = {.peer = *to,
                                 .message = &get.message,
                                 .settings = &w.settings,
+                                .needs_no_answer = w.needs_no_answer,
                                 .events = &recorder,
                                 .handle = &w.calls[n],
                                 .client = w.client,

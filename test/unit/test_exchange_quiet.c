@@ -66,6 +66,42 @@ START_TEST(the_option_is_sent_only_when_the_mapping_asks_for_it)
 }
 END_TEST
 
+START_TEST(a_value_of_0_wants_all_answers)
+{
+    struct request_report report = {.transmissions = 5, .elapsed_us = 45000000};
+
+    ask(HTTP_METHOD_DELETE, "/nodes/chatty/x");
+    ck_assert(!fixture_last()->settings->is_non_confirmable);
+    fixture_overdue(&report);
+    fixture_reply(504);
+    fixture_fail(REQUEST_TIMED_OUT, &report);
+}
+END_TEST
+
+/* RFC 7967 3.2: 3 s between those that nobody answers, and others that are answered between them.
+ */
+START_TEST(in_quick_succession_every_other_request_is_answered)
+{
+    ask(HTTP_METHOD_POST, "/nodes/silent/x");
+    ck_assert(fixture_last()->ends_when_sent);
+    for (int i = 0; i < 3; i++) {
+        ask(HTTP_METHOD_POST, "/nodes/silent/x");
+        ck_assert(!fixture_last()->ends_when_sent);
+        ck_assert(!fixture_last()->settings->is_non_confirmable);
+        ck_assert(!fixture_has_option(REST_OPTION_NO_RESPONSE, NULL));
+    }
+    fixture.peer_events.heard(fixture.peer_events.handle, &fixture_last()->peer);
+    fixture_answer(REST_CODE(2, 4), -1, NULL);
+    fixture_reply(204);
+    ask(HTTP_METHOD_POST, "/nodes/silent/x");
+    ck_assert(fixture_last()->ends_when_sent);
+    fixture_advance(3000);
+    ask(HTTP_METHOD_POST, "/nodes/silent/x");
+    ck_assert(fixture_last()->ends_when_sent);
+    ck_assert(has_no_response("\x1a", 1));
+}
+END_TEST
+
 START_TEST(a_question_is_always_answered)
 {
     ask(HTTP_METHOD_GET, "/nodes/silent/x");
@@ -99,9 +135,11 @@ START_TEST(silence_means_that_all_is_well)
     fixture_reply(204);
     fixture_fail(REQUEST_TIMED_OUT, &report);
     ck_assert_int_eq(last_state(), NODE_UNKNOWN);
+    fixture_advance(3000);
     ask(HTTP_METHOD_POST, "/nodes/modest/x");
     fixture_fail(REQUEST_TIMED_OUT, &report);
     fixture_reply(204);
+    fixture_advance(3000);
     ask(HTTP_METHOD_POST, "/nodes/modest/x");
     fixture_answer(REST_CODE(4, 4), -1, NULL);
     fixture_reply(404);
@@ -131,6 +169,8 @@ int main(void)
 
     tcase_add_checked_fixture(tests, set_up, fixture_tear_down);
     tcase_add_test(tests, the_option_is_sent_only_when_the_mapping_asks_for_it);
+    tcase_add_test(tests, a_value_of_0_wants_all_answers);
+    tcase_add_test(tests, in_quick_succession_every_other_request_is_answered);
     tcase_add_test(tests, a_question_is_always_answered);
     tcase_add_test(tests, with_no_answer_wanted_it_is_done_when_it_has_left);
     tcase_add_test(tests, silence_means_that_all_is_well);

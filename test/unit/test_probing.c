@@ -245,6 +245,28 @@ START_TEST(a_non_is_spent_when_no_answer_can_come_any_more)
 }
 END_TEST
 
+START_TEST(silence_that_was_asked_for_is_none)
+{
+    w.settings.is_non_confirmable = true;
+    w.settings.deadline_ms = 4000;
+    w.needs_no_answer = true;
+    for (unsigned i = 0; i < 50; i++) {
+        start(i, &w.node);
+        ck_assert_uint_eq(w.channel.count, i + 1);
+        clock_advance(w.timers, 4000);
+        ck_assert_uint_eq(w.calls[i].overdues, 1);
+    }
+    w.needs_no_answer = false;
+    start(50, &w.node);
+    clock_advance(w.timers, 4000);
+    ck_assert_uint_eq(w.calls[50].overdues, 1);
+    start(51, &w.node);
+    clock_advance(w.timers, 4000);
+    expect_failure(51, REQUEST_TIMED_OUT);
+    ck_assert_uint_eq(w.channel.count, 51);
+}
+END_TEST
+
 START_TEST(a_ping_is_one_empty_con_and_its_reset_is_heard)
 {
     listen_to_peers();
@@ -344,6 +366,7 @@ int main(void)
     tcase_add_test(tests, what_came_before_a_request_was_sent_is_no_sign_for_it);
     tcase_add_test(tests, an_acknowledged_request_is_never_spent);
     tcase_add_test(tests, a_non_is_spent_when_no_answer_can_come_any_more);
+    tcase_add_test(tests, silence_that_was_asked_for_is_none);
     tcase_add_test(tests, a_ping_is_one_empty_con_and_its_reset_is_heard);
     tcase_add_test(tests, a_datagram_that_wakes_a_node_is_not_for_what_it_lets_go);
     tcase_add_test(tests, who_gives_up_a_node_at_the_end_of_a_request_sends_nothing_more);
