@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-EXTRA_DIST += include/access.h include/block_option.h include/blockwise.h include/buffer.h include/capability.h \
+EXTRA_DIST += include/access.h include/block_option.h include/blockwise.h include/buffer.h include/cache.h \
+	include/cache_control.h include/cache_key.h include/capability.h \
 	include/channel.h include/channel_udp.h \
 	include/core.h include/document.h include/endpoint_address.h include/exchange.h \
 	include/fields.h include/freshness.h include/helper_thread.h include/http_message.h \
@@ -8,6 +9,6 @@ EXTRA_DIST += include/access.h include/block_option.h include/blockwise.h includ
 	include/media_type.h include/message_layer.h include/method.h include/metrics.h \
 	include/node.h include/node_label.h include/pdu.h include/policy.h include/prefer.h \
 	include/problem.h include/random_source.h \
-	include/request_layer.h include/resolver.h include/resolver_thread.h \
+	include/representation.h include/request_layer.h include/resolver.h include/resolver_thread.h \
 	include/resource.h include/rest.h include/secure_random.h include/settings.h \
 	include/status.h include/template.h include/text.h include/timers.h include/uri.h
