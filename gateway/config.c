@@ -82,7 +82,9 @@ static void set_default_numbers(struct config *config)
     config->coap_max_body = 1048576;
     policy->takes_query = true;
     policy->outstanding = 1000;
+    policy->cache_limits = (struct cache_limits){.bytes = 16 << 20, .entries = 10000};
     policy->defaults.content_format = MEDIA_FORMAT_NONE;
+    policy->defaults.is_cached = true;
     settings_init(&policy->defaults.settings);
 }
 

@@ -134,6 +134,12 @@ static json_t *print_media(const struct config *config)
                      kept_or(config->formats, json_object()));
 }
 
+static json_t *print_cache(const struct policy *policy)
+{
+    return json_pack("{s:o, s:o, s:b}", "bytes", size(policy->cache_limits.bytes), "entries",
+                     size(policy->cache_limits.entries), "auto_observe", 0);
+}
+
 static json_t *print_log(const struct config *config)
 {
     static const char *const levels[] = {
@@ -172,11 +178,12 @@ static int add_mappings(const struct config *config, json_t *top)
 
 static json_t *print_document(const struct config *config)
 {
-    json_t *top = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "http", print_http(config),
-                            "auth", config->policy->is_open ? json_string("none") : json_object(),
-                            "access", kept_or(config->access, json_array()), "hc",
-                            kept_or(config->hc, default_hc()), "coap", print_coap(config), "media",
-                            print_media(config), "log", print_log(config));
+    json_t *top =
+        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "http", print_http(config), "auth",
+                  config->policy->is_open ? json_string("none") : json_object(), "access",
+                  kept_or(config->access, json_array()), "hc", kept_or(config->hc, default_hc()),
+                  "coap", print_coap(config), "media", print_media(config), "cache",
+                  print_cache(config->policy), "log", print_log(config));
 
     if (top != NULL && add_mappings(config, top) != 0) {
         json_decref(top);

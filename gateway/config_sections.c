@@ -21,10 +21,12 @@ enum {
     HEADER_MINIMUM = 8192, /* RFC 9112 3: request lines of 8000 octets are to be supported */
     HEADER_MAXIMUM = 65536,
     BODY_MAXIMUM = 1 << 30,
+    CACHE_MAXIMUM = 1 << 30,
+    CACHE_ENTRIES_MAXIMUM = 10000000,
 };
 
 /* Members that later versions bring, by the object they stand in. */
-static const char *const unbuilt_at_top[] = {"cors", "cache", "observe", "security", "state", NULL};
+static const char *const unbuilt_at_top[] = {"cors", "observe", "security", "state", NULL};
 static const char *const unbuilt_in_http[] = {"tls", "insecure_http", "hosts", "trusted_proxies",
                                               NULL};
 static const char *const unbuilt_in_limits[] = {"connections_per_client", "streams",
@@ -305,6 +307,23 @@ static void read_media(struct config_loading *loading, const struct document_pla
     document_refuse_unknown(document, &media);
 }
 
+static void read_cache(struct config_loading *loading, const struct document_place *top)
+{
+    struct document *document = loading->document;
+    struct cache_limits *limits = &loading->policy->cache_limits;
+    struct document_place cache = document_member(document, top, "cache");
+    bool observes = false;
+
+    if (!document_expect_object(document, &cache))
+        return;
+    read_size(document, &cache, "bytes", 0, CACHE_MAXIMUM, &limits->bytes);
+    read_size(document, &cache, "entries", 0, CACHE_ENTRIES_MAXIMUM, &limits->entries);
+    /* "false" says what is the case, so that a file can be explicit about it. */
+    if (document_read_bool(document, &cache, "auto_observe", &observes) && observes)
+        document_refuse_unbuilt(document, &cache, "auto_observe");
+    document_refuse_unknown(document, &cache);
+}
+
 static void read_log(struct config_loading *loading, const struct document_place *top)
 {
     static const char *const level_words[] = {"error", "warning", "info", "debug", NULL};
@@ -351,6 +370,7 @@ void config_read_sections(struct config_loading *loading, const struct document_
     read_auth(loading, top);
     read_coap(loading, top);
     read_media(loading, top);
+    read_cache(loading, top);
     read_log(loading, top);
     policy->maximum_reply = config->coap_max_body;
     policy->maximum_body =

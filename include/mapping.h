@@ -37,6 +37,8 @@ struct mapping_policy {
     bool put_etag;                   /* COND-11 */
     bool require_length;             /* HTTP-13 */
     bool query_drop;                 /* URI-24 */
+    bool is_cached;                  /* answers are kept and shared ("cache": true) */
+    bool stale_if_error;             /* what is stale serves while the node fails (CACHE-20) */
     bool patch_is_ipatch;            /* METH-09 */
     bool method_override;            /* METH-11 */
     bool has_loose;                  /* loose mapping of media types (MEDIA-13, MEDIA-14) */

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cache.h"
 #include "mapping.h"
 #include "uri.h"
 
@@ -35,7 +36,8 @@ struct policy {
     size_t maximum_body; /* bytes of an HTTP request body: min of http.limits.body, coap.max_body */
     size_t maximum_reply; /* bytes of a body that a node sends in blocks: coap.max_body */
     size_t outstanding;   /* coap.outstanding */
-    char *name;           /* http.name: owned; for Via */
+    struct cache_limits cache_limits;
+    char *name; /* http.name: owned; for Via */
 };
 
 /* With one reference and all members empty; NULL when memory is short. */

@@ -117,11 +117,10 @@ static void read_connect(struct mapping_policy *policy, struct document *documen
     policy->has_connect = uri_authority_address(&authority, &policy->connect);
 }
 
-/* Features that come with the cache, observation and the directory. */
+/* Features that come with observation and the directory. */
 static void refuse_unbuilt(struct document *document, const struct document_place *place)
 {
-    static const char *const members[] = {"cache", "stale_if_error", "rewrite_links",
-                                          "auto_observe"};
+    static const char *const members[] = {"rewrite_links", "auto_observe"};
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
         document_refuse_unbuilt(document, place, members[i]);
     }
@@ -146,6 +145,8 @@ static void read_policy(struct mapping_entry *entry, struct document *document,
     document_read_bool(document, place, "put_etag", &policy->put_etag);
     document_read_bool(document, place, "require_length", &policy->require_length);
     document_read_bool(document, place, "method_override", &policy->method_override);
+    document_read_bool(document, place, "cache", &policy->is_cached);
+    document_read_bool(document, place, "stale_if_error", &policy->stale_if_error);
     read_choice(document, place, "patch", "patch", "ipatch", &policy->patch_is_ipatch);
     read_loose(entry, document, place);
     read_connect(policy, document, place);

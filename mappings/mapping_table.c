@@ -21,6 +21,7 @@ struct mapping_table *mapping_table_new(const struct settings *global_settings)
     if (table != NULL) {
         table->defaults.settings = *global_settings;
         table->defaults.content_format = MEDIA_FORMAT_NONE;
+        table->defaults.is_cached = true;
     }
     return table;
 }

@@ -143,6 +143,9 @@ START_TEST(an_empty_object_gives_the_documented_defaults)
     ck_assert(!policy->has_upstream_proxy && !policy->writes_access_log);
     ck_assert_uint_eq(policy->maximum_body, 1048576);
     ck_assert_uint_eq(policy->outstanding, 1000);
+    ck_assert_uint_eq(policy->cache_limits.bytes, 16777216);
+    ck_assert_uint_eq(policy->cache_limits.entries, 10000);
+    ck_assert(policy->defaults.is_cached && !policy->defaults.stale_if_error);
     ck_assert_uint_eq(settings->ack_timeout_ms, 2000);
     ck_assert_uint_eq(settings->ack_random_percent, 150);
     ck_assert_uint_eq(settings->max_retransmit, 4);
@@ -163,6 +166,7 @@ START_TEST(members_of_the_file_reach_the_policy)
         " \"methods\": {\"patch\": \"ipatch\", \"query\": \"off\"}}, \"auth\": \"none\","
         " \"coap\": {\"bind\": \"[::1]:5700\", \"max_body\": 600, \"deadline\": 0.25,"
         " \"upstream_proxy\": \"coap://[::1]:5701\"}, \"media\": {\"loose\": true},"
+        " \"cache\": {\"bytes\": 4096, \"entries\": 0},"
         " \"log\": {\"level\": \"error\", \"format\": \"json\", \"access\": true}}");
     const struct policy *policy = config->policy;
 
@@ -178,6 +182,8 @@ START_TEST(members_of_the_file_reach_the_policy)
     ck_assert_uint_eq(config->bind.family, 6);
     ck_assert(policy->has_upstream_proxy);
     ck_assert_uint_eq(policy->upstream_proxy.port, 5701);
+    ck_assert_uint_eq(policy->cache_limits.bytes, 4096);
+    ck_assert_uint_eq(policy->cache_limits.entries, 0);
     ck_assert_int_eq(config->log_level, LOG_LEVEL_ERROR);
     ck_assert_int_eq(config->log_format, LOG_FORMAT_JSON);
     ck_assert(policy->writes_access_log);
@@ -218,6 +224,7 @@ START_TEST(a_printed_configuration_loads_again_and_prints_the_same)
     ck_assert_ptr_nonnull(strstr(printed, "\"deadline\": 1.25"));
     ck_assert_ptr_nonnull(strstr(printed, "\"bind\": \"[::1]:5700\""));
     ck_assert_ptr_nonnull(strstr(printed, "\"65001\": \"application/x-my\""));
+    ck_assert_ptr_nonnull(strstr(printed, "\"entries\": 7"));
     /* Members that were not written are shown with their defaults. */
     ck_assert_ptr_nonnull(strstr(printed, "\"acked_deadline\": 2"));
     ck_assert_int_eq(chdir("/"), 0);

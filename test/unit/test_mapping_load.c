@@ -17,7 +17,7 @@
 
 static struct mapping_policy defaults_of_product(void)
 {
-    struct mapping_policy defaults = {.content_format = -1};
+    struct mapping_policy defaults = {.content_format = -1, .is_cached = true};
     settings_init(&defaults.settings);
     return defaults;
 }
@@ -130,6 +130,7 @@ START_TEST(members_make_the_policy_and_absent_ones_leave_the_defaults)
         "\"coap://n\", \"methods\": [\"GET\", \"PUT\"], \"coap\": { \"ack_timeout\": 3 } } },\n"
         "\"mappings\": [ { \"path\": \"/x\", \"target\": \"coap://n/x\", \"roles\": [\"write\", "
         "\"admin\"], \"strict_accept\": false, \"content_format\": 0, \"put_etag\": true, "
+        "\"cache\": false, \"stale_if_error\": true, "
         "\"require_length\": true, \"description\": \"Ceiling light\", \"query\": \"drop\", "
         "\"patch\": \"patch\", \"method_override\": true, \"loose\": { \"text/html\": 0 }, "
         "\"connect\": \"127.0.0.1:7000\", \"coap\": { \"deadline\": 10, \"type\": \"non\" } },\n"
@@ -146,6 +147,7 @@ START_TEST(members_make_the_policy_and_absent_ones_leave_the_defaults)
     ck_assert(policy->strict_accept && policy->patch_is_ipatch && !policy->has_connect);
     ck_assert_int_eq(policy->content_format, -1);
     ck_assert_ptr_null(policy->description);
+    ck_assert(policy->is_cached && !policy->stale_if_error);
 
     policy = policy_of(table, "/x");
     ck_assert_uint_eq(policy->methods, 0);
@@ -155,6 +157,7 @@ START_TEST(members_make_the_policy_and_absent_ones_leave_the_defaults)
     ck_assert(policy->method_override && policy->has_loose && policy->loose != NULL);
     ck_assert_int_eq(policy->content_format, 0);
     ck_assert_str_eq(policy->description, "Ceiling light");
+    ck_assert(!policy->is_cached && policy->stale_if_error);
     ck_assert(policy->has_connect);
     ck_assert_int_eq(policy->connect.port, 7000);
     ck_assert_int_eq(policy->connect.family, 4);
