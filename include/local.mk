@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 EXTRA_DIST += include/access.h include/block_option.h include/blockwise.h include/buffer.h include/cache.h \
 	include/cache_control.h include/cache_key.h include/capability.h \
+	include/condition.h \
 	include/channel.h include/channel_udp.h \
 	include/core.h include/document.h include/endpoint_address.h include/exchange.h \
 	include/fields.h include/freshness.h include/helper_thread.h include/http_message.h \

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "entity_tag.h"
 #include "http_message.h"
 #include "method.h"
 #include "rest.h"
@@ -19,92 +20,9 @@
 
 enum { ETAG_LENGTH_MAX = 8 };
 
-/* One member of a list of entity tags. */
-struct tag {
-    bool is_any; /* "*" */
-    bool is_weak;
-    const char *text; /* opaque-tag with its quotes */
-    size_t length;
-};
-
 static const char *skip_blanks(const char *text)
 {
     return text + strspn(text, " \t");
-}
-
-static bool is_etag_character(unsigned char c)
-{
-    return c == 0x21 || (c >= 0x23 && c != 0x7f);
-}
-
-/* Reads the next member of a list of tags (RFC 9110 8.8.3), empty members skipped. 1: a tag, 0: the
- * end, -1: no list of tags. `*rest` moves behind what was read. */
-static int next_tag(const char **rest, struct tag *tag)
-{
-    const char *at = *rest + strspn(*rest, " \t,");
-    *tag = (struct tag){0};
-    if (*at == '\0')
-        return 0;
-    if (*at == '*') {
-        tag->is_any = true;
-        at++;
-    } else {
-        if (strncmp(at, "W/", 2) == 0) {
-            tag->is_weak = true;
-            at += 2;
-        }
-        if (*at != '"')
-            return -1;
-        tag->text = at++;
-        while (is_etag_character((unsigned char)*at))
-            at++;
-        if (*at != '"')
-            return -1;
-        at++;
-        tag->length = (size_t)(at - tag->text);
-    }
-    at = skip_blanks(at);
-    if (*at != ',' && *at != '\0')
-        return -1;
-    *rest = at;
-    return 1;
-}
-
-/* What a whole If-Match or If-None-Match says. */
-struct tag_list {
-    bool is_present;
-    bool is_any;
-    size_t tags;
-};
-
-/* Called for each tag; false stops the walk. */
-typedef bool tag_visitor(const struct tag *tag, void *visitor);
-
-/* Walks through every field of that name. False when the visitor stopped it, or the syntax is wrong
- * (then `*is_bad`). */
-static bool walk_tags(const struct http_request *request, const char *name, struct tag_list *list,
-                      tag_visitor *visit, void *visitor, bool *is_bad)
-{
-    *list = (struct tag_list){0};
-    *is_bad = false;
-    for (size_t i = 0; i < request->field_count; i++) {
-        if (!text_equal_ignoring_case(request->fields[i].name, name))
-            continue;
-        list->is_present = true;
-        const char *rest = request->fields[i].value;
-        struct tag tag;
-        int found;
-        while ((found = next_tag(&rest, &tag)) > 0) {
-            list->is_any |= tag.is_any;
-            list->tags += !tag.is_any;
-            if (!tag.is_any && !visit(&tag, visitor))
-                return false;
-        }
-        *is_bad |= found < 0;
-    }
-    if (list->is_present && (list->tags == 0) == !list->is_any)
-        *is_bad = true; /* nothing at all, or "*" beside tags */
-    return !*is_bad;
 }
 
 struct if_match {
@@ -113,7 +31,7 @@ struct if_match {
     size_t used;
 };
 
-static bool add_if_match(const struct tag *tag, void *visitor)
+static bool add_if_match(const struct entity_tag *tag, void *visitor)
 {
     struct if_match *match = visitor;
     uint8_t etag[ETAG_LENGTH_MAX];
@@ -129,26 +47,23 @@ static bool add_if_match(const struct tag *tag, void *visitor)
     return rest_request_add(match->out, REST_OPTION_IF_MATCH, etag, length) == 0;
 }
 
-static bool count_only(const struct tag *tag, void *visitor)
-{
-    (void)tag;
-    (void)visitor;
-    return true;
-}
-
 static enum fields_outcome map_if_match(const struct http_request *request, int accept,
                                         struct rest_request *out)
 {
     struct if_match match = {.out = out, .accept = accept};
-    struct tag_list list;
-    bool is_bad;
-    if (!walk_tags(request, "If-Match", &list, add_if_match, &match, &is_bad))
-        return is_bad ? FIELDS_BAD_SYNTAX : FIELDS_TOO_LONG;
-    if (!list.is_present)
+    switch (entity_tag_read_list(request, "If-Match")) {
+    case ENTITY_TAG_LIST_ABSENT:
         return FIELDS_FINE;
-    if (list.is_any)
+    case ENTITY_TAG_LIST_BAD:
+        return FIELDS_BAD_SYNTAX;
+    case ENTITY_TAG_LIST_ANY:
         return rest_request_add(out, REST_OPTION_IF_MATCH, NULL, 0) == 0 ? FIELDS_FINE
                                                                          : FIELDS_TOO_LONG;
+    case ENTITY_TAG_LIST_TAGS:
+        break;
+    }
+    if (!entity_tag_walk(request, "If-Match", add_if_match, &match))
+        return FIELDS_TOO_LONG;
     return match.used > 0 ? FIELDS_FINE : FIELDS_PRECONDITION_FAILED;
 }
 
@@ -156,18 +71,20 @@ static enum fields_outcome map_if_none_match(const struct http_request *request,
                                              struct rest_request *out)
 {
     /* In a GET it is a question about freshness, not a precondition of the node's: CoAP's
-     * If-None-Match would answer 4.12 where HTTP wants 304. */
+     * If-None-Match would answer 4.12 where HTTP wants 304 (condition.h). */
     if (method_is_safe(request->method))
         return FIELDS_FINE;
-    struct tag_list list;
-    bool is_bad;
-    if (!walk_tags(request, "If-None-Match", &list, count_only, NULL, &is_bad))
-        return FIELDS_BAD_SYNTAX;
-    if (!list.is_present)
+    switch (entity_tag_read_list(request, "If-None-Match")) {
+    case ENTITY_TAG_LIST_ABSENT:
         return FIELDS_FINE;
-    /* CoAP has no "unless it is this tag"; to drop the condition would risk a lost update. */
-    if (!list.is_any)
+    case ENTITY_TAG_LIST_BAD:
+        return FIELDS_BAD_SYNTAX;
+    case ENTITY_TAG_LIST_TAGS:
+        /* CoAP has no "unless it is this tag"; to drop the condition would risk a lost update. */
         return FIELDS_NOT_MAPPABLE;
+    case ENTITY_TAG_LIST_ANY:
+        break;
+    }
     return rest_request_add(out, REST_OPTION_IF_NONE_MATCH, NULL, 0) == 0 ? FIELDS_FINE
                                                                           : FIELDS_TOO_LONG;
 }

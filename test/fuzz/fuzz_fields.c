@@ -2,18 +2,22 @@
 /*
  * fuzz_fields: the first byte is the method, the second a Content-Format of Accept, then header
  * fields to an empty line, then the bytes of a node's ETag and codes of location options. An entity
- * tag that we write is read back; every If-Match option came from a tag that is one of ours.
+ * tag that we write is read back; every If-Match or ETag option came from a tag that is one of
+ * ours.
  */
 #include "fields.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "condition.h"
 #include "freshness.h"
 #include "fuzz.h"
 #include "http_message.h"
 #include "method.h"
 #include "prefer.h"
 #include "rest.h"
+#include "text.h"
 
 static const enum http_method methods[] = {HTTP_METHOD_GET,  HTTP_METHOD_HEAD,   HTTP_METHOD_POST,
                                            HTTP_METHOD_PUT,  HTTP_METHOD_DELETE, HTTP_METHOD_PATCH,
@@ -66,6 +70,31 @@ static void check_outcome(const struct http_request *request, int accept,
     }
     FUZZ_CHECK(!method_is_safe(request->method) ||
                rest_find_option(message, REST_OPTION_IF_NONE_MATCH) == NULL);
+}
+
+/* Whatever a node is asked about is a tag of the client's, and matches when it is the answer. */
+static void check_condition(const struct http_request *request, int accept)
+{
+    struct rest_request coap;
+    char tag[32];
+
+    rest_request_init(&coap);
+    size_t added =
+        condition_add_etags(request, request->method, accept, &coap, CONDITION_ETAGS_MAX);
+    FUZZ_CHECK(added == coap.message.option_count && added <= CONDITION_ETAGS_MAX);
+    FUZZ_CHECK(condition_judge(request, request->method, "\"00\"", 404) == CONDITION_SERVE);
+    for (size_t i = 0; i < added; i++) {
+        const struct rest_option *option = &coap.message.options[i];
+        char hex[17];
+
+        FUZZ_CHECK(option->number == REST_OPTION_ETAG && option->length <= 8);
+        text_to_hex(option->value, option->length, hex);
+        if (accept >= 0)
+            (void)snprintf(tag, sizeof tag, "\"%s-%d\"", hex, accept);
+        else
+            (void)snprintf(tag, sizeof tag, "\"%s\"", hex);
+        FUZZ_CHECK(condition_judge(request, request->method, tag, 200) == CONDITION_NOT_MODIFIED);
+    }
 }
 
 /* Every field name that the request has is joined as RFC 9110 5.3 says. */
@@ -155,6 +184,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     request.field_count = fuzz_take_fields(&input, fields);
     rest_request_init(&coap);
     check_outcome(&request, accept, &coap, fields_to_options(&request, accept, &coap));
+    check_condition(&request, accept);
     check_joining(&request);
     check_preferences(&request);
     fuzz_free_fields(fields, request.field_count);

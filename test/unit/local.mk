@@ -78,7 +78,7 @@ test_unit_test_capability_LDADD = $(UNIT_LIBS)
 terms_tests = test/unit/test_rest test/unit/test_http_message test/unit/test_method \
 	test/unit/test_status test/unit/test_freshness test/unit/test_fields \
 	test/unit/test_media_type test/unit/test_media_load test/unit/test_problem \
-	test/unit/test_link_format
+	test/unit/test_link_format test/unit/test_condition
 check_PROGRAMS += $(terms_tests)
 TESTS += $(terms_tests)
 test_unit_test_rest_LDADD = $(UNIT_LIBS)
@@ -92,6 +92,7 @@ test_unit_test_media_type_LDADD = $(UNIT_LIBS)
 test_unit_test_media_load_LDADD = $(UNIT_LIBS)
 test_unit_test_problem_LDADD = $(UNIT_LIBS)
 test_unit_test_link_format_LDADD = $(UNIT_LIBS)
+test_unit_test_condition_LDADD = $(UNIT_LIBS)
 
 # URIs, templates, mappings
 mapping_tests = test/unit/test_uri test/unit/test_template test/unit/test_document \
