@@ -16,10 +16,19 @@ enum { FRESHNESS_DEFAULT_S = 60 };
 
 /* Max-Age of a response in seconds, 60 when the option is absent; `*is_present` may be NULL. */
 uint32_t freshness_max_age(const struct rest_message *response, bool *is_present);
-/* Adds Cache-Control and Retry-After for a translated response of `status` (OPT-13, OPT-14,
- * STATUS-28, 29, 33, 34): max-age for cacheable successes of GET and FETCH (`is_cacheable_method`),
- * no-store for 429 and 503. 0 or -1. */
-int freshness_add_fields(const struct rest_message *response, unsigned status,
-                         bool is_cacheable_method, struct http_reply *reply);
+
+/* To whom a response is given, and when. */
+struct freshness_use {
+    unsigned status; /* what it became */
+    bool is_cacheable_method;
+    bool is_private; /* of a coaps target, or for one who has said who he is (CACHE-16) */
+    uint64_t
+        age_us; /* since it came from the node: what is left of its Max-Age counts (CACHE-03) */
+};
+/* Adds Cache-Control and Retry-After for a translated response (OPT-13, OPT-14, STATUS-28, 29, 33,
+ * 34): max-age in whole seconds for cacheable successes of GET and FETCH, no-store for 429 and 503.
+ * 0 or -1. */
+int freshness_add_fields(const struct rest_message *response, const struct freshness_use *use,
+                         struct http_reply *reply);
 
 #endif

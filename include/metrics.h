@@ -29,6 +29,18 @@ void metrics_set(struct metrics *metrics, enum metric metric, uint64_t value);
  * bit of enum http_method. */
 void metrics_http_request(struct metrics *metrics, unsigned method, unsigned status,
                           uint64_t elapsed_us);
+/* How the cache served a request that it could have to do with. */
+enum metrics_cache_result {
+    METRICS_CACHE_HIT,         /* answered from what is stored */
+    METRICS_CACHE_MISS,        /* asked of the node */
+    METRICS_CACHE_REVALIDATED, /* the node said that what is stored is still right */
+    METRICS_CACHE_STALE,       /* answered from what is stored although it is not fresh */
+    METRICS_CACHE_COLLAPSED,   /* shares the request of another */
+    METRICS_CACHE_BYPASS,      /* neither looked up nor stored */
+    METRICS_CACHE_RESULTS,
+};
+/* coapgw_cache_requests_total{result} */
+void metrics_cache_request(struct metrics *metrics, enum metrics_cache_result result);
 /* Appends everything but the nodes' metrics, process_* and build_info included. 0 or -1. */
 int metrics_write(const struct metrics *metrics, struct buffer *out);
 

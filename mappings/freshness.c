@@ -41,23 +41,33 @@ static int add_no_store(struct http_reply *reply)
     return http_reply_add(reply, "Cache-Control", "no-store");
 }
 
-int freshness_add_fields(const struct rest_message *response, unsigned status,
-                         bool is_cacheable_method, struct http_reply *reply)
+/* A second that has begun is over: rather too short than too long. */
+static uint32_t remaining(uint32_t max_age, uint64_t age_us)
+{
+    uint64_t left_us = (uint64_t)max_age * 1000000;
+
+    left_us = left_us > age_us ? left_us - age_us : 0;
+    return limit((uint32_t)(left_us / 1000000));
+}
+
+int freshness_add_fields(const struct rest_message *response, const struct freshness_use *use,
+                         struct http_reply *reply)
 {
     bool is_explicit;
     uint32_t max_age = freshness_max_age(response, &is_explicit);
 
-    if (status == 429 || status == 503) {
+    if (use->status == 429 || use->status == 503) {
         /* RFC 8516 4: 60 seconds are meant when a 4.29 says nothing; a 5.03 promises nothing. */
-        if ((status == 429 || is_explicit) && add_retry(reply, max_age) != 0)
+        if ((use->status == 429 || is_explicit) && add_retry(reply, max_age) != 0)
             return -1;
         return add_no_store(reply);
     }
 
-    bool is_error = status >= 400;
+    bool is_error = use->status >= 400;
     bool may_be_kept = is_error ? is_explicit : response->code == REST_CODE(2, 5);
-    if (is_cacheable_method && may_be_kept)
-        return http_reply_add(reply, "Cache-Control", "max-age=%" PRIu32, limit(max_age));
+    if (use->is_cacheable_method && may_be_kept)
+        return http_reply_add(reply, "Cache-Control", "%smax-age=%" PRIu32,
+                              use->is_private ? "private, " : "", remaining(max_age, use->age_us));
     /* HTTP caches may guess a lifetime for a 204 or 404 that says nothing (RFC 9110 15.1). */
-    return is_cacheable_method || is_error ? add_no_store(reply) : 0;
+    return use->is_cacheable_method || is_error ? add_no_store(reply) : 0;
 }

@@ -385,8 +385,12 @@ static void make_reply(struct translation *translation, const struct request_rep
         exchange_add_allow(exchange, exchange->rules->methods & ~exchange->method);
     /* What freshness says of the node's own 503 counts, not what errors of ours carry. */
     http_reply_remove(&exchange->reply, "Cache-Control");
-    failed |=
-        freshness_add_fields(response, translation->status, is_safe(exchange), &exchange->reply);
+    failed |= freshness_add_fields(response,
+                                   &(const struct freshness_use){
+                                       .status = translation->status,
+                                       .is_cacheable_method = is_safe(exchange),
+                                   },
+                                   &exchange->reply);
     failed |= add_vary(translation);
     if (translation->is_minimal)
         failed |= http_reply_add(&exchange->reply, "Preference-Applied", "return=minimal");

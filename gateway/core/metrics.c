@@ -30,6 +30,7 @@ struct metrics {
     uint64_t values[METRICS_COUNT];
     uint64_t requests[METRICS_METHODS][METRICS_STATUS_COUNT];
     uint64_t left[METRICS_METHODS]; /* the client left before the answer */
+    uint64_t cache_results[METRICS_CACHE_RESULTS];
     struct histogram durations;
 };
 
@@ -93,6 +94,11 @@ void metrics_http_request(struct metrics *metrics, unsigned method, unsigned sta
     histogram_add(&metrics->durations, &duration_bounds, elapsed_us);
 }
 
+void metrics_cache_request(struct metrics *metrics, enum metrics_cache_result result)
+{
+    metrics->cache_results[result]++;
+}
+
 static void write_head(struct buffer *out, const char *name, const char *type, const char *help)
 {
     buffer_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
@@ -126,6 +132,24 @@ static void write_requests(const struct metrics *metrics, struct buffer *out)
                "Time from the head of an HTTP request to its answer.");
     histogram_write(&metrics->durations, &duration_bounds, "coapgw_http_request_duration_seconds",
                     "", out);
+}
+
+static void write_cache_results(const struct metrics *metrics, struct buffer *out)
+{
+    static const char *const labels[METRICS_CACHE_RESULTS] = {
+        [METRICS_CACHE_HIT] = "hit",
+        [METRICS_CACHE_MISS] = "miss",
+        [METRICS_CACHE_REVALIDATED] = "revalidated",
+        [METRICS_CACHE_STALE] = "stale",
+        [METRICS_CACHE_COLLAPSED] = "collapsed",
+        [METRICS_CACHE_BYPASS] = "bypass",
+    };
+    static const char name[] = "coapgw_cache_requests_total";
+
+    write_head(out, name, "counter", "HTTP requests for nodes by what the cache did for them.");
+    for (size_t i = 0; i < METRICS_CACHE_RESULTS; i++)
+        buffer_printf(out, "%s{result=\"%s\"} %" PRIu64 "\n", name, labels[i],
+                      metrics->cache_results[i]);
 }
 
 static void write_values(const struct metrics *metrics, struct buffer *out)
@@ -240,6 +264,7 @@ static void write_process_descriptors(struct buffer *out)
 int metrics_write(const struct metrics *metrics, struct buffer *out)
 {
     write_requests(metrics, out);
+    write_cache_results(metrics, out);
     write_values(metrics, out);
     write_process_times(out);
     write_process_memory(out);

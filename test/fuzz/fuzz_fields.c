@@ -162,8 +162,14 @@ static void check_response(struct fuzz_input *input)
     }
     FUZZ_CHECK(!(fields_has_location(&response.message) &&
                  fields_has_reserved_location(&response.message)));
+    const struct freshness_use use = {
+        .status = status,
+        .is_cacheable_method = true,
+        .is_private = (status & 4) != 0,
+        .age_us = (uint64_t)status * status * 1000,
+    };
     http_reply_init(&reply, 0);
-    FUZZ_CHECK(freshness_add_fields(&response.message, status, true, &reply) == 0);
+    FUZZ_CHECK(freshness_add_fields(&response.message, &use, &reply) == 0);
     reply.status = status <= 599 ? status : 599;
     fuzz_check_reply(&reply);
     http_reply_clear(&reply);

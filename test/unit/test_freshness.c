@@ -22,6 +22,8 @@ struct freshness_case {
     int64_t max_age;
     const char *cache_control;
     const char *retry_after;
+    uint64_t age_us;
+    bool is_private;
 };
 
 static void assert_field(const struct http_reply *reply, const char *name, const char *expected,
@@ -44,9 +46,13 @@ static void check(const struct freshness_case *cases, size_t count)
         if (cases[i].max_age != ABSENT)
             rest_request_add_uint(&message, REST_OPTION_MAX_AGE, (uint32_t)cases[i].max_age);
         http_reply_init(&reply, 10);
-        ck_assert_int_eq(freshness_add_fields(&message.message, cases[i].status,
-                                              cases[i].is_cacheable_method, &reply),
-                         0);
+        const struct freshness_use use = {
+            .status = cases[i].status,
+            .is_cacheable_method = cases[i].is_cacheable_method,
+            .is_private = cases[i].is_private,
+            .age_us = cases[i].age_us,
+        };
+        ck_assert_int_eq(freshness_add_fields(&message.message, &use, &reply), 0);
         assert_field(&reply, "Cache-Control", cases[i].cache_control, i);
         assert_field(&reply, "Retry-After", cases[i].retry_after, i);
         http_reply_clear(&reply);
@@ -56,9 +62,9 @@ static void check(const struct freshness_case *cases, size_t count)
 START_TEST(content_is_fresh_for_max_age_or_a_minute)
 {
     static const struct freshness_case cases[] = {
-        {REST_CODE(2, 5), 200, true, 10, "max-age=10", NULL},
-        {REST_CODE(2, 5), 200, true, ABSENT, "max-age=60", NULL},
-        {REST_CODE(2, 5), 200, true, 0, "max-age=0", NULL},
+        {REST_CODE(2, 5), 200, true, 10, "max-age=10", NULL, 0, false},
+        {REST_CODE(2, 5), 200, true, ABSENT, "max-age=60", NULL, 0, false},
+        {REST_CODE(2, 5), 200, true, 0, "max-age=0", NULL, 0, false},
     };
     check(cases, LENGTH(cases));
     proves("OPT-13");
@@ -68,10 +74,10 @@ END_TEST
 START_TEST(max_age_is_cut_at_two_to_the_31)
 {
     static const struct freshness_case cases[] = {
-        {REST_CODE(2, 5), 200, true, 4294967295, "max-age=2147483648", NULL},
-        {REST_CODE(2, 5), 200, true, 2147483648, "max-age=2147483648", NULL},
-        {REST_CODE(2, 5), 200, true, 2147483647, "max-age=2147483647", NULL},
-        {REST_CODE(5, 3), 503, true, 4294967295, "no-store", "2147483648"},
+        {REST_CODE(2, 5), 200, true, 4294967295, "max-age=2147483648", NULL, 0, false},
+        {REST_CODE(2, 5), 200, true, 2147483648, "max-age=2147483648", NULL, 0, false},
+        {REST_CODE(2, 5), 200, true, 2147483647, "max-age=2147483647", NULL, 0, false},
+        {REST_CODE(5, 3), 503, true, 4294967295, "no-store", "2147483648", 0, false},
     };
     check(cases, LENGTH(cases));
     proves("OPT-14");
@@ -81,9 +87,9 @@ END_TEST
 START_TEST(too_many_requests_says_when_to_retry_and_is_not_stored)
 {
     static const struct freshness_case cases[] = {
-        {REST_CODE(4, 29), 429, true, 12, "no-store", "12"},
-        {REST_CODE(4, 29), 429, true, ABSENT, "no-store", "60"},
-        {REST_CODE(4, 29), 429, false, ABSENT, "no-store", "60"},
+        {REST_CODE(4, 29), 429, true, 12, "no-store", "12", 0, false},
+        {REST_CODE(4, 29), 429, true, ABSENT, "no-store", "60", 0, false},
+        {REST_CODE(4, 29), 429, false, ABSENT, "no-store", "60", 0, false},
     };
     check(cases, LENGTH(cases));
     proves("STATUS-28");
@@ -94,8 +100,8 @@ END_TEST
 START_TEST(service_unavailable_says_when_to_retry_only_if_the_node_did)
 {
     static const struct freshness_case cases[] = {
-        {REST_CODE(5, 3), 503, true, 20, "no-store", "20"},
-        {REST_CODE(5, 3), 503, true, ABSENT, "no-store", NULL},
+        {REST_CODE(5, 3), 503, true, 20, "no-store", "20", 0, false},
+        {REST_CODE(5, 3), 503, true, ABSENT, "no-store", NULL, 0, false},
     };
     check(cases, LENGTH(cases));
     proves("STATUS-33");
@@ -106,13 +112,41 @@ END_TEST
 START_TEST(only_content_of_a_get_is_kept_and_errors_if_the_node_says_so)
 {
     static const struct freshness_case cases[] = {
-        {REST_CODE(2, 5), 200, false, 10, NULL, NULL},
-        {REST_CODE(2, 1), 201, false, 10, NULL, NULL},
-        {REST_CODE(2, 4), 204, true, 10, "no-store", NULL},
-        {REST_CODE(2, 15), 200, true, 10, "no-store", NULL},
-        {REST_CODE(4, 4), 404, true, ABSENT, "no-store", NULL},
-        {REST_CODE(4, 4), 404, true, 30, "max-age=30", NULL},
-        {REST_CODE(4, 4), 404, false, 30, "no-store", NULL},
+        {REST_CODE(2, 5), 200, false, 10, NULL, NULL, 0, false},
+        {REST_CODE(2, 1), 201, false, 10, NULL, NULL, 0, false},
+        {REST_CODE(2, 4), 204, true, 10, "no-store", NULL, 0, false},
+        {REST_CODE(2, 15), 200, true, 10, "no-store", NULL, 0, false},
+        {REST_CODE(4, 4), 404, true, ABSENT, "no-store", NULL, 0, false},
+        {REST_CODE(4, 4), 404, true, 30, "max-age=30", NULL, 0, false},
+        {REST_CODE(4, 4), 404, false, 30, "no-store", NULL, 0, false},
+    };
+    check(cases, LENGTH(cases));
+}
+END_TEST
+
+START_TEST(of_what_was_stored_the_remaining_lifetime_is_told)
+{
+    static const struct freshness_case cases[] = {
+        {REST_CODE(2, 5), 200, true, 60, "max-age=40", NULL, 20000000, false},
+        {REST_CODE(2, 5), 200, true, 60, "max-age=39", NULL, 20000001, false},
+        {REST_CODE(2, 5), 200, true, ABSENT, "max-age=59", NULL, 1, false},
+        {REST_CODE(2, 5), 200, true, 60, "max-age=0", NULL, 59000001, false},
+        {REST_CODE(2, 5), 200, true, 60, "max-age=0", NULL, 60000000, false},
+        {REST_CODE(2, 5), 200, true, 60, "max-age=0", NULL, UINT64_MAX, false},
+        {REST_CODE(2, 5), 200, true, 4294967295, "max-age=2147483648", NULL, 1000000, false},
+        {REST_CODE(4, 4), 404, true, 30, "max-age=20", NULL, 10000000, false},
+    };
+    check(cases, LENGTH(cases));
+}
+END_TEST
+
+START_TEST(what_is_private_says_so_where_it_may_be_kept)
+{
+    static const struct freshness_case cases[] = {
+        {REST_CODE(2, 5), 200, true, 60, "private, max-age=60", NULL, 0, true},
+        {REST_CODE(4, 4), 404, true, 30, "private, max-age=25", NULL, 5000000, true},
+        {REST_CODE(4, 4), 404, true, ABSENT, "no-store", NULL, 0, true},
+        {REST_CODE(2, 5), 200, false, 10, NULL, NULL, 0, true},
     };
     check(cases, LENGTH(cases));
 }
@@ -127,8 +161,10 @@ START_TEST(a_full_reply_is_reported)
     http_reply_init(&reply, 10);
     while (http_reply_add(&reply, "X", "y") == 0)
         ;
-    ck_assert_int_eq(freshness_add_fields(&message.message, 200, true, &reply), -1);
-    ck_assert_int_eq(freshness_add_fields(&message.message, 429, true, &reply), -1);
+    const struct freshness_use success = {.status = 200, .is_cacheable_method = true};
+    const struct freshness_use failure = {.status = 429, .is_cacheable_method = true};
+    ck_assert_int_eq(freshness_add_fields(&message.message, &success, &reply), -1);
+    ck_assert_int_eq(freshness_add_fields(&message.message, &failure, &reply), -1);
     http_reply_clear(&reply);
 }
 END_TEST
@@ -142,6 +178,8 @@ int main(void)
     tcase_add_test(tcase, too_many_requests_says_when_to_retry_and_is_not_stored);
     tcase_add_test(tcase, service_unavailable_says_when_to_retry_only_if_the_node_did);
     tcase_add_test(tcase, only_content_of_a_get_is_kept_and_errors_if_the_node_says_so);
+    tcase_add_test(tcase, of_what_was_stored_the_remaining_lifetime_is_told);
+    tcase_add_test(tcase, what_is_private_says_so_where_it_may_be_kept);
     tcase_add_test(tcase, a_full_reply_is_reported);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

@@ -68,6 +68,21 @@ START_TEST(scalars_are_added_to_and_set)
 }
 END_TEST
 
+START_TEST(requests_are_counted_by_what_the_cache_did)
+{
+    metrics_cache_request(metrics, METRICS_CACHE_HIT);
+    metrics_cache_request(metrics, METRICS_CACHE_HIT);
+    metrics_cache_request(metrics, METRICS_CACHE_BYPASS);
+    ck_assert_int_eq(metrics_write(metrics, &out), 0);
+    assert_line("\ncoapgw_cache_requests_total{result=\"hit\"} 2\n");
+    assert_line("\ncoapgw_cache_requests_total{result=\"miss\"} 0\n");
+    assert_line("\ncoapgw_cache_requests_total{result=\"revalidated\"} 0\n");
+    assert_line("\ncoapgw_cache_requests_total{result=\"stale\"} 0\n");
+    assert_line("\ncoapgw_cache_requests_total{result=\"collapsed\"} 0\n");
+    assert_line("\ncoapgw_cache_requests_total{result=\"bypass\"} 1\n");
+}
+END_TEST
+
 START_TEST(the_process_tells_its_own_figures)
 {
     FILE *file = fopen("/proc/self/stat", "r");
@@ -130,6 +145,7 @@ int main(void)
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, requests_are_counted_by_method_and_status);
     tcase_add_test(tests, scalars_are_added_to_and_set);
+    tcase_add_test(tests, requests_are_counted_by_what_the_cache_did);
     tcase_add_test(tests, the_process_tells_its_own_figures);
     tcase_add_test(tests, promtool_finds_nothing_to_say);
     tcase_add_test(tests, a_full_buffer_is_told);
