@@ -81,7 +81,7 @@ struct request_events {
 struct request_spec {
     struct endpoint_address peer;
     const struct rest_message *message;  /* copied into the datagram */
-    const struct settings *settings;     /* borrowed until the final event */
+    const struct settings *settings;     /* copied */
     const struct request_events *events; /* borrowed until the final event */
     void *handle;
     /* NULL: a token of the request's own. Otherwise the token to carry, or the place for the one
@@ -143,13 +143,14 @@ void request_layer_ping(struct request_layer *layer, const struct endpoint_addre
 /* Starts a request; events come later, never from inside this call. `*id` is never 0. */
 enum request_refusal request_start(struct request_layer *layer, const struct request_spec *spec,
                                    uint64_t *id);
-/* Forgets a request: no event follows. A response that still comes is unexpected (reset). Unknown
- * ids are fine. */
+/* Forgets a request: no event follows. A response that still comes is unexpected (reset). On the
+ * wire nothing changes: what has been sent is outstanding until the peer answers or its time is
+ * over (RFC 7252 4.7). Unknown ids are fine. */
 void request_cancel(struct request_layer *layer, uint64_t id);
 /* True when the request has not been sent yet: it waits for its turn, a slot, a MID or
  * PROBING_RATE. Unknown ids do not. */
 bool request_is_waiting(const struct request_layer *layer, uint64_t id);
-/* Requests that have not ended, those that wait included. */
+/* Requests that have not ended, those that wait included, but not those that were cancelled. */
 size_t request_layer_outstanding(const struct request_layer *layer);
 /* Seconds after which a client may try again when the queue was full (1..60). */
 unsigned request_layer_retry_after(struct request_layer *layer,

@@ -19,6 +19,10 @@
  * A request ends by being taken out of all tables first; then its event is told; then it is freed.
  * So an event may start and cancel whatever it likes, and nothing here touches a request behind its
  * final event but to free it.
+ *
+ * Cancelling changes nothing on the wire: what has been sent runs on to its end without anybody who
+ * hears of it. So it keeps its slot and its token as long as any other (RFC 7252 4.7, 5.3.1), a
+ * node that answers late owes nothing, and one that does not is found silent.
  */
 
 enum {
@@ -44,6 +48,8 @@ struct request {
     struct timer deadline;
     bool is_overdue; /* told, or about to be */
     bool was_acknowledged;
+    bool is_cancelled;        /* has no slot in the table, and its events are not told */
+    struct settings settings; /* a copy: whoever cancels takes the others away */
     UT_hash_handle hh;
     uint8_t datagram[];
 };
@@ -62,6 +68,7 @@ struct request_layer {
     size_t maximum_endpoints;
     struct request_peer_events peer_events;
     struct request *requests; /* by key */
+    size_t cancelled;         /* of them */
     struct slot *slots;
     uint32_t slot_count;
     uint32_t first_free;
@@ -167,7 +174,10 @@ static void withdraw(struct request *request)
     struct request_layer *layer = request->layer;
 
     HASH_DEL(layer->requests, request);
-    free_slot(layer, request->slot);
+    if (request->is_cancelled)
+        layer->cancelled--;
+    else
+        free_slot(layer, request->slot);
     timers_disarm(layer->timers, &request->deadline);
     message_end(layer->messages, &request->message);
 }
@@ -186,7 +196,8 @@ static void end_failed(struct request *request, enum request_failure failure,
                        const struct request_report *report)
 {
     withdraw(request);
-    request->events->failed(request->handle, failure, report);
+    if (!request->is_cancelled)
+        request->events->failed(request->handle, failure, report);
     free(request);
 }
 
@@ -239,7 +250,8 @@ static void succeed(struct request *request, const struct rest_message *response
 static void end_sent(struct request *request)
 {
     withdraw(request);
-    request->events->sent(request->handle);
+    if (!request->is_cancelled)
+        request->events->sent(request->handle);
     free(request);
 }
 
@@ -250,7 +262,8 @@ static void tell_overdue(struct request *request)
     struct request_report report = make_report(request);
 
     request->is_overdue = true;
-    request->events->overdue(request->handle, &report);
+    if (!request->is_cancelled)
+        request->events->overdue(request->handle, &report);
 }
 
 /* A NON has no retransmissions that could be spent: a late response is waited for as long as for
@@ -369,6 +382,11 @@ static enum message_verdict message_response(void *handle, struct endpoint *endp
     struct request *request = find_request(layer, &key);
     if (request == NULL || !is_answer(request, pdu))
         return MESSAGE_REJECT;
+    if (request->is_cancelled) {
+        withdraw(request);
+        free(request);
+        return MESSAGE_REJECT;
+    }
 
     /* RFC 7252 5.4.1: a response with a bad option is rejected; but an ACK has been one. */
     if (rest_check_response(&pdu->message, &bad_option) != REST_VERDICT_FINE) {
@@ -476,7 +494,7 @@ void request_layer_ping(struct request_layer *layer, const struct endpoint_addre
 
 size_t request_layer_outstanding(const struct request_layer *layer)
 {
-    return HASH_COUNT(layer->requests);
+    return HASH_COUNT(layer->requests) - layer->cancelled;
 }
 
 /* Writes the datagram with the Echo value that the peer gave last, where it fits; `*has_echo`
@@ -516,6 +534,7 @@ static struct request *make_request(struct request_layer *layer, const struct re
         .events = spec->events,
         .handle = spec->handle,
         .started_us = timers_now_us(layer->timers),
+        .settings = *spec->settings,
     };
     memcpy(request->datagram, datagram, length);
     if (!take_slot(layer, request)) {
@@ -569,7 +588,7 @@ enum request_refusal request_start(struct request_layer *layer, const struct req
     request->message.is_confirmable = !spec->settings->is_non_confirmable;
     request->message.ends_when_sent = spec->ends_when_sent;
     request->message.needs_no_answer = spec->needs_no_answer;
-    request->message.settings = spec->settings;
+    request->message.settings = &request->settings;
     request->message.client = spec->client;
     request->message.is_continuation = spec->is_continuation;
     enum message_refusal refusal = message_send(layer->messages, &request->message);
@@ -601,6 +620,12 @@ void request_cancel(struct request_layer *layer, uint64_t id)
 
     if (request == NULL)
         return;
+    if (request->message.transmissions > 0) {
+        free_slot(layer, request->slot);
+        request->is_cancelled = true;
+        layer->cancelled++;
+        return;
+    }
     withdraw(request);
     free(request);
 }

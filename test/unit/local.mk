@@ -137,7 +137,7 @@ test_unit_test_resource_LDADD = $(UNIT_LIBS)
 
 # what a client or a node may ask of an exchange
 wish_tests = test/unit/test_request_echo test/unit/test_exchange_echo test/unit/test_prefer \
-	test/unit/test_exchange_prefer test/unit/test_exchange_quiet
+	test/unit/test_exchange_prefer test/unit/test_exchange_quiet test/unit/test_request_cancel
 check_PROGRAMS += $(wish_tests)
 TESTS += $(wish_tests)
 test_unit_test_exchange_quiet_SOURCES = test/unit/test_exchange_quiet.c $(exchange_fixture)
@@ -149,6 +149,8 @@ test_unit_test_exchange_prefer_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/gateway
 test_unit_test_exchange_prefer_LDADD = $(UNIT_LIBS)
 test_unit_test_request_echo_SOURCES = test/unit/test_request_echo.c $(request_fixture)
 test_unit_test_request_echo_LDADD = $(UNIT_LIBS)
+test_unit_test_request_cancel_SOURCES = test/unit/test_request_cancel.c $(request_fixture)
+test_unit_test_request_cancel_LDADD = $(UNIT_LIBS)
 test_unit_test_exchange_echo_SOURCES = test/unit/test_exchange_echo.c $(exchange_fixture)
 test_unit_test_exchange_echo_LDADD = $(UNIT_LIBS)
 

@@ -91,6 +91,7 @@ START_TEST(a_node_that_finds_a_body_too_large_gets_it_in_blocks)
     expect(REST_PUT, "b1=1/1/64", 64, 64);
     expect_pending(0);
     blockwise_cancel(w.layer, w.jobs[0].id);
+    reply(CONTINUE, "b1=1/1/64", 0, 0);
     /* Without a hint: of a size that makes more than one block of it. */
     start(1, REST_PUT, "t", 600);
     expect(REST_PUT, "", 0, 600);

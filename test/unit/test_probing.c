@@ -101,6 +101,44 @@ START_TEST(confirmable_requests_to_a_dead_node_keep_it_but_for_their_retransmiss
 }
 END_TEST
 
+START_TEST(requests_that_are_cancelled_at_once_keep_probing_rate_too)
+{
+    w.settings.ack_timeout_ms = 50;
+    w.settings.max_retransmit = 0;
+    for (unsigned ms = 0; ms < TEN_MINUTES_MS; ms += 100) {
+        start(0, &w.node);
+        clock_advance(w.timers, 1);
+        request_cancel(w.layer, w.calls[0].id);
+        clock_advance(w.timers, 99);
+    }
+    assert_probing_rate(1);
+    proves("CONG-07");
+}
+END_TEST
+
+START_TEST(a_node_that_answers_late_owes_nothing_for_who_left)
+{
+    for (unsigned i = 0; i < 10; i++) {
+        w.calls[0] = (struct call){0};
+        start(0, &w.node);
+        struct pdu request = sent(w.channel.count - 1);
+        request_cancel(w.layer, w.calls[0].id);
+        clock_advance(w.timers, 1900);
+        respond(&w.node, PDU_ACK, request.mid, &request, "x");
+    }
+    ck_assert_uint_eq(w.channel.count, 10);
+    /* Even when the first answer is lost, the next one lets everybody go. */
+    start(0, &w.node);
+    start(1, &w.node);
+    struct pdu request = sent(10);
+    request_cancel(w.layer, w.calls[0].id);
+    clock_advance(w.timers, 3000);
+    ck_assert_uint_eq(w.channel.count, 12);
+    respond(&w.node, PDU_ACK, request.mid, &request, "x");
+    ck_assert_uint_eq(w.channel.count, 13);
+}
+END_TEST
+
 START_TEST(any_answer_ends_the_silence_and_what_waits_goes_out)
 {
     static const struct {
@@ -358,6 +396,8 @@ int main(void)
     tcase_add_test(tests, requests_to_a_node_that_only_acknowledges_keep_probing_rate);
     tcase_add_test(tests,
                    confirmable_requests_to_a_dead_node_keep_it_but_for_their_retransmissions);
+    tcase_add_test(tests, requests_that_are_cancelled_at_once_keep_probing_rate_too);
+    tcase_add_test(tests, a_node_that_answers_late_owes_nothing_for_who_left);
     tcase_add_test(tests, any_answer_ends_the_silence_and_what_waits_goes_out);
     tcase_add_test(tests, who_asks_when_to_come_again_is_told_of_the_silence);
     tcase_add_test(tests, one_request_that_failed_delays_nobody_at_the_usual_times);

@@ -166,79 +166,10 @@ START_TEST(a_response_is_taken_without_memory_for_its_duplicates)
 }
 END_TEST
 
-/* --- cancelling --- */
-
-START_TEST(a_cancelled_request_hears_nothing_in_any_state)
-{
-    /* QUEUED, UNACKED */
-    start(0, &w.node);
-    start(1, &w.node);
-    struct pdu request = sent(0);
-    request_cancel(w.layer, w.calls[1].id);
-    request_cancel(w.layer, w.calls[0].id);
-    ck_assert_uint_eq(w.channel.count, 1);
-    respond(&w.node, PDU_ACK, request.mid, &request, "x");
-    /* ACKED */
-    start(2, &w.node);
-    request = sent(1);
-    acknowledge(&w.node, &request);
-    request_cancel(w.layer, w.calls[2].id);
-    respond(&w.node, PDU_CON, 4, &request, "x");
-    ck_assert_int_eq(sent(2).type, PDU_RST);
-    /* overdue */
-    start(3, &w.node);
-    clock_advance(w.timers, 50000);
-    ck_assert_uint_eq(w.calls[3].overdues, 1);
-    request_cancel(w.layer, w.calls[3].id);
-    /* NON */
-    w.settings.is_non_confirmable = true;
-    start(4, &w.node);
-    request_cancel(w.layer, w.calls[4].id);
-    /* refused by our own system, not told yet */
-    w.channel.result = CHANNEL_UNREACHABLE;
-    start(5, &w.node);
-    request_cancel(w.layer, w.calls[5].id);
-    clock_advance(w.timers, 600000);
-    for (unsigned i = 0; i < 6; i++)
-        expect_pending(i);
-    ck_assert_uint_eq(request_layer_outstanding(w.layer), 0);
-    ck_assert_uint_eq(timers_next_us(w.timers), TIMERS_NEVER);
-}
-END_TEST
-
-START_TEST(ids_of_the_past_and_the_future_are_fine)
-{
-    request_cancel(w.layer, 0);
-    request_cancel(w.layer, UINT64_MAX);
-    request_cancel(w.layer, 1);
-    start(0, &w.node);
-    uint64_t old = w.calls[0].id;
-    request_cancel(w.layer, old);
-    request_cancel(w.layer, old);
-    start(1, &w.node);
-    ck_assert_uint_ne(w.calls[1].id, old);
-    request_cancel(w.layer, old);
-    ck_assert_uint_eq(request_layer_outstanding(w.layer), 1);
-    request_cancel(w.layer, w.calls[1].id ^ UINT64_C(1) << 32);
-    ck_assert_uint_eq(request_layer_outstanding(w.layer), 1);
-}
-END_TEST
-
-START_TEST(cancelling_frees_the_slot_for_the_next)
-{
-    start(0, &w.node);
-    start(1, &w.node);
-    request_cancel(w.layer, w.calls[0].id);
-    ck_assert_uint_eq(w.channel.count, 2);
-    struct pdu request = sent(1);
-    respond(&w.node, PDU_ACK, request.mid, &request, "x");
-    expect_response(1, "x");
-}
-END_TEST
-
 /* --- from inside events --- */
 
-/* Cancels itself (an unknown id by now), its neighbour and one that waits, and starts another. */
+/* Cancels itself (an unknown id by now), its neighbour, which keeps its slot, and one that waits,
+ * and starts another. */
 static void cancel_and_start(struct call *call)
 {
     request_cancel(w.layer, call->id);
@@ -263,11 +194,16 @@ static void expect_neighbours(void)
     expect_pending(1);
     expect_pending(2);
     ck_assert_uint_eq(request_layer_outstanding(w.layer), 2);
-    struct pdu next = sent(w.channel.count - 2), last = sent(w.channel.count - 1);
-    respond(&w.node, PDU_ACK, next.mid, &next, "three");
-    respond(&w.node, PDU_ACK, last.mid, &last, "nine");
-    expect_response(3, "three");
-    expect_response(9, "nine");
+    /* Those that were cancelled are answered too, so that the others have their turn. */
+    for (size_t n = 1; n < w.channel.count; n++) {
+        struct pdu request = sent(n);
+        if (request.type == PDU_CON)
+            respond(&w.node, PDU_ACK, request.mid, &request, "y");
+    }
+    expect_pending(1);
+    expect_pending(2);
+    expect_response(3, "y");
+    expect_response(9, "y");
 }
 
 START_TEST(a_response_event_may_cancel_and_start_requests)
@@ -286,7 +222,6 @@ START_TEST(a_separate_response_event_may_cancel_and_start_requests)
     /* The ACK goes out behind the requests that the event let go. */
     respond(&w.node, PDU_CON, 5, &request, "x");
     ck_assert_int_eq(sent(w.channel.count - 1).type, PDU_ACK);
-    w.channel.count--;
     expect_neighbours();
 }
 END_TEST
@@ -606,9 +541,6 @@ int main(void)
     tcase_add_test(tests, a_request_that_finds_no_memory_to_wait_in_is_refused_and_leaves_nothing);
     tcase_add_test(tests, many_requests_survive_a_table_that_cannot_grow);
     tcase_add_test(tests, a_response_is_taken_without_memory_for_its_duplicates);
-    tcase_add_test(tests, a_cancelled_request_hears_nothing_in_any_state);
-    tcase_add_test(tests, ids_of_the_past_and_the_future_are_fine);
-    tcase_add_test(tests, cancelling_frees_the_slot_for_the_next);
     tcase_add_test(tests, a_response_event_may_cancel_and_start_requests);
     tcase_add_test(tests, a_separate_response_event_may_cancel_and_start_requests);
     tcase_add_test(tests, a_failure_event_may_cancel_and_start_requests);
