@@ -98,8 +98,10 @@ static void judge_timeout(struct asking *asking)
     uint64_t slack_us = world_slack_us(world) << (settings->max_retransmit + 1);
     bool was_acked = asking->acked_us != 0;
 
+    if (world->scenario.cuts_transfers && settings->transfer_deadline_ms < settings->deadline_ms)
+        deadline_us = (uint64_t)settings->transfer_deadline_ms * MS;
     if (asking->tries > 1) {
-        if (settings->acked_deadline_ms < settings->deadline_ms)
+        if ((uint64_t)settings->acked_deadline_ms * MS < deadline_us)
             deadline_us = (uint64_t)settings->acked_deadline_ms * MS;
         was_acked = false;
     } else if (was_acked) {
@@ -133,6 +135,19 @@ static bool is_overloaded(const struct asking *asking)
                                    scenario->settings.queue_per_node;
 }
 
+/* A transfer fails when what is transferred changes, or is lost by a reboot, or when a block had to
+ * be sent again that the node had, but not its client. */
+static bool may_transfer_fail(const struct asking *asking)
+{
+    const struct world *world = asking->world;
+    const struct scenario *scenario = &world->scenario;
+    const struct value_history *history = &world->places[asking->node].histories[asking->resource];
+
+    return scenario->has_blocks &&
+           (history->spans[history->count - 1].from_us >= asking->began_us ||
+            scenario->loss_permille + scenario->corrupt_permille > 0 || scenario->trouble_us > 0);
+}
+
 static bool has_cause(const struct asking *asking, const struct http_reply *reply)
 {
     const struct world *world = asking->world;
@@ -140,14 +155,20 @@ static bool has_cause(const struct asking *asking, const struct http_reply *repl
     if (world->scenario.memory_per_million > 0 && reply->status == 503)
         return true;
     /* The wire cannot tell whose request it is. */
-    if (!asking->is_tagged)
-        return reply->status >= 502;
+    if (!asking->is_tagged && reply->status >= 502)
+        return true;
     switch (reply->status) {
+    case 400: /* a block behind the end of what has become shorter */
+        return may_transfer_fail(asking);
+    case 413:
+        return asking->value_length > world->scenario.traits[asking->node].body_max;
     case 403:
         return world->scenario.traits[asking->node].challenges &&
                has_problem(reply, PROBLEM_FRESHNESS);
     case 502:
-        return (has_problem(reply, PROBLEM_RESET) && asking->was_reset) ||
+        return (may_transfer_fail(asking) && (has_problem(reply, PROBLEM_BAD_RESPONSE) ||
+                                              has_problem(reply, PROBLEM_NODE_ERROR))) ||
+               (has_problem(reply, PROBLEM_RESET) && asking->was_reset) ||
                (has_problem(reply, PROBLEM_UNREACHABLE) && asking->was_unreachable) ||
                (has_problem(reply, PROBLEM_NAME) && asking->uses_name);
     case 503:

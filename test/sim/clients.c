@@ -23,6 +23,26 @@ struct asking *clients_find(struct world *world, uint32_t tag)
     return tag == 0 || tag > world->asking_count ? NULL : world->askings[tag - 1];
 }
 
+struct asking *clients_find_owner(struct world *world, uint32_t value)
+{
+    return value < world->owner_capacity ? world->owners[value] : NULL;
+}
+
+static void own_value(struct asking *asking)
+{
+    struct world *world = asking->world;
+    size_t capacity = world->owner_capacity;
+
+    asking->value = ++world->next_value;
+    if (asking->value >= capacity) {
+        world->owner_capacity = 2 * (size_t)asking->value + 64;
+        world->owners = memory_resize(world->owners, world->owner_capacity * sizeof *world->owners);
+        memset(world->owners + capacity, 0,
+               (world->owner_capacity - capacity) * sizeof *world->owners);
+    }
+    world->owners[asking->value] = asking;
+}
+
 static struct asking *add_asking(struct world *world)
 {
     struct asking *asking = memory_take(sizeof *asking);
@@ -83,17 +103,22 @@ static void choose_method(struct asking *asking)
     struct world *world = asking->world;
     struct dice *dice = &world->client_dice;
 
-    asking->tries = 1;
+    asking->tries = world->scenario.has_blocks ? 2 : 1;
     asking->is_tagged = true;
     if (dice_below(dice, 100) < world->scenario.unsafe_percent) {
         asking->method = unsafe[dice_below(dice, 3)];
+        /* Two PUTs to one URI, so that nothing but a Request-Tag tells their blocks apart. */
+        if (asking->method == HTTP_METHOD_PUT && world->scenario.has_blocks)
+            asking->is_tagged = dice_chance(dice, 500);
         return;
     }
     asking->method = dice_chance(dice, 100) ? HTTP_METHOD_HEAD : HTTP_METHOD_GET;
     asking->is_tagged = dice_below(dice, 100) >= world->scenario.untagged_percent;
+    /* A probe first (METH-04). */
+    asking->tries += asking->method == HTTP_METHOD_HEAD;
     if (dice_chance(dice, 100)) {
         /* The first candidate is refused by the node: asked again (MEDIA-06). */
-        asking->tries = 2;
+        asking->tries++;
         add_field(asking, "Accept", "application/json, text/plain;q=0.5");
     }
 }
@@ -141,9 +166,10 @@ static void choose_body(struct asking *asking)
 
     if (asking->method != HTTP_METHOD_PUT && asking->method != HTTP_METHOD_POST)
         return;
-    asking->value = ++world->next_value;
+    own_value(asking);
     http->body_length =
         node_write_value(world, asking->node, asking->resource, asking->value, bytes, sizeof bytes);
+    asking->value_length = http->body_length;
     asking->body = memory_take(http->body_length);
     memcpy(asking->body, bytes, http->body_length);
     http->has_body = true;
@@ -436,6 +462,7 @@ void clients_audit(struct world *world)
         uint64_t bound_us =
             NAME_SERVICE_WAIT_US + 10 * (uint64_t)S +
             asking->tries * ((uint64_t)settings->deadline_ms + settings->acked_deadline_ms) * MS;
+        bound_us += settings->transfer_deadline_ms * (uint64_t)MS;
         judge_that(world->judge, INVARIANT_ANSWERED_IN_TIME,
                    world->now_us - asking->began_us <= bound_us,
                    "request %u waits for %.3f s, state %d", asking->tag,
@@ -462,4 +489,5 @@ void clients_clear(struct world *world)
         memory_return(world->askings[i]);
     }
     memory_return(world->askings);
+    memory_return(world->owners);
 }

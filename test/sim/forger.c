@@ -106,7 +106,8 @@ void forger_saw(struct place *place, const uint8_t *bytes, size_t length)
         return;
     case 1: /* another MID in the ACK, the token is right */
         answer.type = WIRE_ACK;
-        answer.mid ^= (uint16_t)(1u << dice_below(dice, 16));
+        /* one of the past: a later block may have the token, and the next MIDs */
+        answer.mid = (uint16_t)(answer.mid - 1 - dice_below(dice, 1000));
         inject(place, &answer);
         return;
     case 2: /* all right, but from another address */

@@ -11,7 +11,8 @@ test_sim_run_SOURCES = test/sim/run.c $(model_node) \
 	test/sim/client_monitor.c test/sim/client_reply.c test/sim/clients.c test/sim/event_queue.c test/sim/event_queue.h \
 	test/sim/forger.c test/sim/tables/invariants.h test/sim/judge.c test/sim/judge.h \
 	test/sim/name_service.c test/sim/network.c test/sim/nodes.c test/sim/policy_maker.c \
-	test/sim/scenario.c test/sim/scenario.h test/sim/wire_watch.c test/sim/world.c \
+	test/sim/scenario.c test/sim/scenario.h test/sim/wire_arrival.c \
+	test/sim/wire_books.c test/sim/wire_books.h test/sim/wire_watch.c test/sim/world.c \
 	test/sim/world.h
 test_sim_run_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/gateway/core
 test_sim_run_LDADD = $(GATEWAY_LIBS)

@@ -32,15 +32,17 @@ struct model_traits {
     uint64_t think_min_us, think_max_us;       /* before an answer in the ACK */
     uint64_t separate_min_us, separate_max_us; /* before a separate one */
     bool has_etags;
-    bool copies_mids;     /* a separate response takes the MID of its request, which is legal */
-    bool creates;         /* POST answers 2.01 with a location, else 2.04 */
-    bool challenges;      /* unsafe requests must carry its Echo (RFC 9175 2.3), else 4.01 */
-    bool acts_at_once;    /* a request is carried out when it comes, else when it is answered */
-    bool takes_no_blocks; /* Block options are answered by 4.02 */
-    unsigned block_size;  /* 16 .. 1024: of its blocks in both directions */
-    size_t body_max;      /* more is answered by 4.13 */
-    size_t answer_size;   /* of POST, padded */
-    size_t plain_max;     /* a body above it, without Block1, is answered by 4.13 */
+    bool tells_by_format;    /* each value has a Content-Format of its own */
+    bool copies_mids;        /* a separate response takes the MID of its request, which is legal */
+    bool creates;            /* POST answers 2.01 with a location, else 2.04 */
+    bool challenges;         /* unsafe requests must carry its Echo (RFC 9175 2.3), else 4.01 */
+    bool acts_at_once;       /* a request is carried out when it comes, else when it is answered */
+    bool knows_blocks_again; /* takes a block that it has once more, else 4.08 */
+    bool takes_no_blocks;    /* Block options are answered by 4.02 */
+    unsigned block_size;     /* 16 .. 1024: of its blocks in both directions */
+    size_t body_max;         /* more is answered by 4.13 */
+    size_t answer_size;      /* of POST, padded */
+    size_t plain_max;        /* a body above it, without Block1, is answered by 4.13 */
 };
 
 /* What happens at a node's application, told to whoever holds it. */

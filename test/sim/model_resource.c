@@ -236,7 +236,7 @@ static void cut(struct model_node *node, const struct wire_message *request,
     size_t total = response->payload_length;
     unsigned size = node->traits.block_size;
 
-    if (!wish.is_there && (total <= size || node->traits.takes_no_blocks))
+    if (node->traits.takes_no_blocks || (!wish.is_there && total <= size))
         return;
     if (wish.is_there && wish.size == 0) {
         wire_init(response, response->type, WIRE_CODE(4, 0));
@@ -290,7 +290,8 @@ static void respond_get(struct model_node *node, const struct model_resource *re
     memcpy(node->scratch + used, resource->value, resource->length);
     response->payload = node->scratch;
     response->payload_length = used + resource->length;
-    wire_add_uint(response, WIRE_CONTENT_FORMAT, 0);
+    wire_add_uint(response, WIRE_CONTENT_FORMAT,
+                  node->traits.tells_by_format ? 65000 + resource->version % 500 : 0);
     wire_add_uint(response, WIRE_MAX_AGE, 1);
     if (node->has_echo && node->traits.challenges && dice_chance(node->dice, 100))
         wire_add(response, WIRE_ECHO, node->echo, sizeof node->echo);
@@ -365,7 +366,16 @@ static void take_block(struct model_node *node, unsigned peer, unsigned index,
     struct model_transfer *upload = block.number == 0
                                         ? begin_transfer(node, &node->uploads, peer, key)
                                         : find_transfer(&node->uploads, peer, key);
-    if (upload == NULL || (size_t)block.number * block.size != upload->length) {
+    size_t offset = (size_t)block.number * block.size;
+    /* A block that is there already: its answer was lost, and the client asks again. */
+    if (upload != NULL && node->traits.knows_blocks_again && block.more &&
+        offset + block.size <= upload->length &&
+        memcmp(upload->bytes + offset, request->payload, block.size) == 0) {
+        add_block(response, WIRE_BLOCK1, block.number, true, size);
+        response->code = WIRE_CODE(2, 31);
+        return;
+    }
+    if (upload == NULL || offset != upload->length) {
         response->code = WIRE_CODE(4, 8);
         return;
     }
@@ -439,8 +449,7 @@ static void respond_unsafe(struct model_node *node, unsigned peer, unsigned inde
     } else {
         carry_out(node, index, request, request->payload, request->payload_length, response);
     }
-    if (response->payload_length > node->traits.block_size ||
-        response->payload_length > read_block(request, WIRE_BLOCK2).size)
+    if (response->payload_length > 0 && !node->traits.takes_no_blocks)
         keep_answer(node, peer, request, response);
     cut(node, request, response);
 }

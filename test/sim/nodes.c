@@ -140,7 +140,10 @@ static void host_executed(void *handle, uint8_t code, unsigned resource, const c
     uint32_t number = 0;
 
     struct asking *asking =
-        read_number(&at, at + strlen(tag), &number) ? clients_find(world, number) : NULL;
+        read_number(&at, at + strlen(tag), &number)
+            ? clients_find(world, number)
+            : clients_find_owner(world,
+                                 node_read_value(world, place->index, resource, body, length));
     judge_that(world->judge, INVARIANT_OWN_REQUEST,
                asking != NULL && asking->node == place->index && asking->resource == resource &&
                    asking->method == method_of(code),
@@ -148,13 +151,20 @@ static void host_executed(void *handle, uint8_t code, unsigned resource, const c
                resource, tag, code);
     if (asking == NULL)
         return;
+    number = asking->tag;
     judge_tell(world->judge, "node %u carries out request %u", place->index, number);
+    judge_that(world->judge, INVARIANT_FRESH,
+               asking->is_fresh || !world->scenario.traits[place->index].challenges,
+               "node %u carries out request %u, which is not fresh", place->index, number);
     if (asking->epoch != place->epoch)
         asking->executions = 0;
     asking->epoch = place->epoch;
     asking->was_executed = true;
     asking->executions++;
-    judge_that(world->judge, INVARIANT_AT_MOST_ONCE, asking->executions == 1,
+    /* The last block of an idempotent request may be sent again (RFC 7959 2.5). */
+    judge_that(world->judge, INVARIANT_AT_MOST_ONCE,
+               asking->executions == 1 ||
+                   (asking->method == HTTP_METHOD_PUT && world->scenario.has_blocks),
                "node %u carried request %u out %u times", place->index, number, asking->executions);
     if (asking->value != 0)
         judge_body(asking, body, length);

@@ -90,6 +90,57 @@ static void draw_clients(struct scenario *scenario, struct dice *dice)
     scenario->value_size = dice_spread(dice, 40, 900);
 }
 
+static unsigned draw_block_size(struct dice *dice)
+{
+    return 16u << dice_below(dice, 7);
+}
+
+/* Bodies of some kilobytes. Without an ETag nobody could tell the blocks of two values apart. */
+static void draw_blocks(struct scenario *scenario, struct dice *dice)
+{
+    struct settings *settings = &scenario->settings;
+
+    scenario->has_blocks = true;
+    scenario->value_size = dice_spread(dice, 40, 6000);
+    settings->block_size = dice_chance(dice, 500) ? 1024 : draw_block_size(dice);
+    settings->blockwise_threshold =
+        dice_chance(dice, 500) ? 1024 : (uint32_t)dice_between(dice, 16, 1024);
+    settings->block_token = dice_chance(dice, 600)   ? BLOCK_TOKEN_BY_SCHEME
+                            : dice_chance(dice, 500) ? BLOCK_TOKEN_REUSE
+                                                     : BLOCK_TOKEN_FRESH;
+    settings->transfer_deadline_ms = 7200000;
+    scenario->cuts_transfers = dice_chance(dice, 150);
+    if (scenario->cuts_transfers)
+        settings->transfer_deadline_ms = (uint32_t)dice_spread(dice, 1000, 100000);
+    for (unsigned i = 0; i < scenario->nodes; i++) {
+        struct model_traits *traits = &scenario->traits[i];
+        traits->has_etags = dice_chance(dice, 700);
+        traits->tells_by_format = !traits->has_etags;
+        traits->knows_blocks_again = dice_chance(dice, 500);
+        traits->block_size = dice_chance(dice, 300) ? 1024 : draw_block_size(dice);
+        traits->plain_max = dice_chance(dice, 600) ? 1024 : (size_t)dice_between(dice, 0, 1024);
+        traits->body_max =
+            dice_chance(dice, 800) ? MODEL_VALUE_MAX : (size_t)dice_between(dice, 100, 6000);
+        traits->answer_size = dice_chance(dice, 600) ? 0 : (size_t)dice_spread(dice, 1, 3000);
+    }
+    if (scenario->requests > 200)
+        scenario->requests = 200;
+}
+
+/* A node that knows no blocks has only what fits into one message. */
+static void draw_blockless(struct scenario *scenario, struct dice *dice)
+{
+    if (scenario->value_size > 900)
+        return;
+    for (unsigned i = 0; i < scenario->nodes; i++)
+        if (dice_chance(dice, 150)) {
+            scenario->traits[i].takes_no_blocks = true;
+            scenario->traits[i].plain_max = 1024;
+            scenario->traits[i].body_max = 1024;
+            scenario->traits[i].answer_size = 0;
+        }
+}
+
 /* One node, all message IDs of EXCHANGE_LIFETIME. */
 static void draw_flood(struct scenario *scenario, struct dice *dice)
 {
@@ -134,7 +185,12 @@ void scenario_draw(struct scenario *scenario, uint64_t seed)
     draw_clients(scenario, &dice);
     for (unsigned i = 0; i < scenario->nodes; i++)
         draw_traits(&scenario->traits[i], &dice);
+    if (dice_chance(&dice, 350))
+        draw_blocks(scenario, &dice);
+    draw_blockless(scenario, &dice);
     scenario->change_us = dice_chance(&dice, 500) ? 0 : dice_spread(&dice, S, 60 * S);
+    if (scenario->has_blocks && dice_chance(&dice, 150))
+        scenario->change_us = dice_spread(&dice, 10 * MS, S);
     scenario->trouble_us = dice_chance(&dice, 400) ? 0 : dice_spread(&dice, 5 * S, 300 * S);
     scenario->stall_us = dice_chance(&dice, 800) ? 0 : dice_spread(&dice, 1 * MS, 30 * MS);
     scenario->steps_wall_clock = dice_chance(&dice, 500);

@@ -24,6 +24,8 @@ struct scenario {
     unsigned nodes;
     struct model_traits traits[SCENARIO_NODES_MAX];
     size_t value_size;
+    bool cuts_transfers; /* transfers end in the middle, by their deadline */
+    bool has_blocks;     /* values do not fit into one message */
     uint64_t change_us;  /* mean time between changes of a node's values by themselves; 0: none */
     uint64_t trouble_us; /* mean time between crashes, sleeps and route failures; 0: none */
 

@@ -228,7 +228,8 @@ static void judge_bounds(struct world *world, struct place *place)
     size_t waiting = endpoint == NULL ? 0 : endpoint_queue_length(endpoint);
 
     judge_that(world->judge, INVARIANT_BOUNDED,
-               waiting <= world->scenario.settings.queue_per_node &&
+               waiting <= world->scenario.settings.queue_per_node +
+                              (world->scenario.has_blocks ? world->under_way : 0) &&
                    message_layer_outstanding(messages) <= world->scenario.outstanding,
                "node %u: %zu requests wait, %zu are outstanding in all", place->index, waiting,
                message_layer_outstanding(messages));
@@ -314,7 +315,8 @@ static void begin(struct world *world)
 
 static void judge_quiet(struct world *world)
 {
-    size_t outstanding = request_layer_outstanding(world->requests);
+    size_t outstanding = request_layer_outstanding(world->requests) +
+                         message_layer_outstanding(request_layer_messages(world->requests));
     size_t waiting = 0;
 
     for (unsigned i = 0; i < world->scenario.nodes; i++) {
@@ -347,6 +349,8 @@ static uint64_t quiet_us(const struct world *world)
                           ((uint64_t)settings->deadline_ms + settings->acked_deadline_ms) * MS +
                           10 * (uint64_t)S;
 
+    if (world->scenario.has_blocks)
+        longest_us += settings->transfer_deadline_ms * (uint64_t)MS;
     return longest_us > QUIET_S * (uint64_t)S ? longest_us : QUIET_S * (uint64_t)S;
 }
 

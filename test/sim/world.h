@@ -56,6 +56,7 @@ struct asking {
     unsigned resource;
     enum http_method method;
     uint32_t value; /* that a PUT brings */
+    size_t value_length;
     enum asking_state state;
     uint64_t exchange;
     uint64_t began_us;
@@ -77,6 +78,7 @@ struct asking {
     uint64_t acked_us; /* 0: never */
     bool was_reset;
     bool was_unreachable;
+    unsigned beginnings; /* messages that may be the first of a transfer */
     unsigned executions; /* in the node's life `epoch` */
     unsigned epoch;
     bool was_executed;
@@ -169,6 +171,8 @@ struct world {
 
     struct askings waiting;
     struct asking **askings; /* by tag */
+    struct asking **owners;  /* of values, by number; NULL: a node's own */
+    size_t owner_capacity;
     size_t asking_count, asking_capacity;
     uint32_t next_value;
     unsigned to_come; /* requests that have not begun */
@@ -214,6 +218,8 @@ void clients_begin(struct world *world);
 void clients_clear(struct world *world);
 extern const struct north_ops clients_north;
 struct asking *clients_find(struct world *world, uint32_t tag);
+/* The one that brought a value, or NULL. */
+struct asking *clients_find_owner(struct world *world, uint32_t value);
 /* Looks at everybody who waits. */
 void clients_audit(struct world *world);
 /* Everybody leaves at once. */

@@ -25,6 +25,8 @@ INVARIANT(PINGS_RARE, "pings-rare", "only a node that has been silent is pinged,
 INVARIANT(MID_ONCE, "mid-once", "a MID is not used again within EXCHANGE_LIFETIME")
 INVARIANT(TOKEN_UNIQUE, "token-unique",
           "a token is unique among the outstanding requests of a node")
+INVARIANT(FEW_RESTARTS, "few-restarts", "a transfer begins again a few times at most")
+INVARIANT(FRESH, "fresh", "what may have been kept back and replayed meets no challenge")
 INVARIANT(OWN_ECHO, "own-echo", "an Echo goes to no other node than the one that it came from")
 INVARIANT(MONITOR, "monitor", "who does not wait finds the result of the request later")
 INVARIANT(CON_REPLIED, "con-replied",
