@@ -59,7 +59,9 @@ static void take_change(void *handle, const struct node *node, enum node_state b
     enum log_level level =
         state == NODE_UNREACHABLE || before == NODE_UNREACHABLE ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG;
     char address[ENDPOINT_ADDRESS_TEXT_SIZE];
-    const char *name = node_label_of(core->labels, node);
+    /* It is looked for among all names: only where it is told. */
+    const char *name =
+        log_enabled(core->options.log, level) ? node_label_of(core->labels, node) : NULL;
 
     /* Others are as many as clients like. */
     if (name != NULL)

@@ -25,11 +25,6 @@
 
 enum { REPLY_BODY_MAX = 16 << 20 };
 
-static void wake(void *handle)
-{
-    exchange_resume(handle);
-}
-
 static void open_exchange(struct exchange *exchange, struct core *core,
                           const struct http_request *request, void *north)
 {
@@ -49,8 +44,7 @@ static void open_exchange(struct exchange *exchange, struct core *core,
     exchange->began_us = timers_now_us(core->options.timers);
     exchange->accept = MEDIA_FORMAT_NONE;
     exchange->content_format = MEDIA_FORMAT_NONE;
-    exchange->wait.answered = wake;
-    exchange->wait.handle = exchange;
+    exchange_init_names(exchange);
     prefer_read(request, &exchange->preferences);
     exchange_init_patience(exchange);
     rest_request_init(&exchange->coap);
@@ -164,7 +158,7 @@ void exchange_end_if_over(struct exchange *exchange)
 static void forget_request(struct exchange *exchange)
 {
     exchange->request = NULL;
-    names_forget(&exchange->wait);
+    exchange_forget_names(exchange);
     timers_disarm(exchange->core->options.timers, &exchange->patience);
 }
 
@@ -231,7 +225,7 @@ void core_refuse_waiting(struct core *core)
         if (exchange == NULL || !exchange->is_attached || exchange->async != NULL ||
             exchange_is_answered(exchange))
             continue;
-        names_forget(&exchange->wait);
+        exchange_forget_names(exchange);
         (void)exchange_fail(exchange, PROBLEM_STOPPING, 503,
                             "the gateway is stopping and cannot wait for the answer");
         exchange->reply.must_close = true;

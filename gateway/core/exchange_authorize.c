@@ -13,6 +13,7 @@
 #include "access.h"
 #include "core_private.h"
 #include "policy.h"
+#include "timers.h"
 
 /* What stands against an address; the problem is written only for the first of several. */
 struct objection {
@@ -34,6 +35,49 @@ static bool lookup_name(void *handle, const char *name, struct access_addresses 
     return true;
 }
 
+static void wake(void *handle)
+{
+    struct exchange *exchange = handle;
+
+    exchange_resume(exchange);
+    /* It may wait for another one: the time is for all of them. */
+    if (exchange->wait.entry == NULL)
+        timers_disarm(exchange->core->options.timers, &exchange->names_deadline);
+}
+
+static void names_overdue(void *handle)
+{
+    struct exchange *exchange = handle;
+
+    exchange_forget_names(exchange);
+    (void)exchange_fail(exchange, PROBLEM_NAME, 504,
+                        "the name service did not answer within %.3g s",
+                        (double)exchange->rules->settings.deadline_ms / 1000);
+    exchange_tell(exchange);
+}
+
+void exchange_init_names(struct exchange *exchange)
+{
+    exchange->wait.answered = wake;
+    exchange->wait.handle = exchange;
+    timer_init(&exchange->names_deadline, names_overdue, exchange);
+}
+
+void exchange_forget_names(struct exchange *exchange)
+{
+    names_forget(&exchange->wait);
+    timers_disarm(exchange->core->options.timers, &exchange->names_deadline);
+}
+
+/* A name service gets as much time as a node. */
+static enum step_result park(struct exchange *exchange)
+{
+    if (!exchange->names_deadline.is_armed)
+        timers_arm(exchange->core->options.timers, &exchange->names_deadline,
+                   (uint64_t)exchange->rules->settings.deadline_ms * 1000);
+    return STEP_PARKED;
+}
+
 enum step_result exchange_await_name(struct exchange *exchange, const char *name)
 {
     /* exchange_begin does not wait: the head is checked on, and exchange_run comes back to here. */
@@ -46,7 +90,7 @@ enum step_result exchange_await_name(struct exchange *exchange, const char *name
      */
     if (exchange->names_asked++ < ACCESS_NAMES_MAX + 8 &&
         names_ask(exchange->core->names, name, &exchange->wait) == 0)
-        return STEP_PARKED;
+        return park(exchange);
     (void)exchange_fail(exchange, PROBLEM_OVERLOADED, 503,
                         "too many names are being resolved at the moment");
     (void)http_reply_add(&exchange->reply, "Retry-After", "5");

@@ -5,13 +5,19 @@
  * A node that must know whether a request is fresh answers 4.01 with an Echo value, and acts on the
  * request once the value has come back (RFC 9175 2.3). To send it back is to vouch for the HTTP
  * request: the gateway does so for requests without an effect, and for those that it knows to have
- * just been made; for others the client must try again on a new connection. One round only, so that
- * a node cannot keep us going.
+ * just been made; for others the client must try again on a new connection. One round only with
+ * each address, so that a node cannot keep us going.
  */
 
 #include <string.h>
 
 #include "method.h"
+
+void exchange_forget_challenge(struct exchange *exchange)
+{
+    rest_request_remove(&exchange->coap, REST_OPTION_ECHO);
+    exchange->has_echoed = false;
+}
 
 bool exchange_is_challenge(const struct rest_message *response)
 {

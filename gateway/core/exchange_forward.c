@@ -159,8 +159,11 @@ static void request_failed(void *handle, enum request_failure failure,
     if (wants_answer(exchange)) {
         bool tries_next = exchange_may_try_next(exchange, failure, report);
 
-        if (tries_next && exchange_forward(exchange) == STEP_PARKED)
-            return;
+        if (tries_next) {
+            exchange_forget_challenge(exchange);
+            if (exchange_forward(exchange) == STEP_PARKED)
+                return;
+        }
         if (is_silence)
             (void)exchange_answer_quiet(exchange);
         else if (!tries_next)

@@ -104,7 +104,7 @@ static void patience_ended(void *handle)
     }
     if (!wish->has_wait)
         return;
-    names_forget(&exchange->wait);
+    exchange_forget_names(exchange);
     (void)exchange_fail(exchange, PROBLEM_TIMEOUT, 504,
                         "%s did not answer within %u s, which is as long as the client wanted to "
                         "wait",

@@ -80,6 +80,7 @@ struct exchange {
     struct timer patience; /* armed: how long the client wants to wait for its answer */
     unsigned names_asked;
     struct names_wait wait;
+    struct timer names_deadline; /* armed while a name is waited for */
     struct settings quiet_settings;
     struct endpoint_address peer;  /* where messages go; valid from AUTHORIZE on */
     size_t address_count;          /* of `addresses` */
@@ -124,6 +125,10 @@ enum step_result exchange_fail_body_too_large(struct exchange *exchange);
 
 /* exchange_authorize.c */
 enum step_result exchange_authorize(struct exchange *exchange);
+/* No name is waited for yet. */
+void exchange_init_names(struct exchange *exchange);
+/* No name is waited for any more. */
+void exchange_forget_names(struct exchange *exchange);
 /* Waits for a host name: PARKED, or another result when the exchange cannot wait. */
 enum step_result exchange_await_name(struct exchange *exchange, const char *name);
 /* The addresses of an authority with port and security filled in. NEXT; otherwise as
@@ -192,6 +197,8 @@ void exchange_free_async(struct exchange *exchange);
 
 /* exchange_echo.c: the node wants to know whether the request is fresh (RFC 9175 2.3). PARKED when
  * it is asked again, otherwise ANSWERED. */
+/* The request goes to another node: it does not get the value of this one. */
+void exchange_forget_challenge(struct exchange *exchange);
 bool exchange_is_challenge(const struct rest_message *response);
 enum step_result exchange_meet_challenge(struct exchange *exchange,
                                          const struct rest_message *response);

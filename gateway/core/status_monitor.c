@@ -162,12 +162,16 @@ int status_monitors_add(struct status_monitors *monitors, const struct http_requ
     return 0;
 }
 
-/* A result is not for caches: it goes with its monitor. */
+/* A result is not for caches: it goes with its monitor. What a node sent for HEAD is at most the
+ * beginning of a representation, and no content. */
 static void take_result(struct status_monitors *monitors, struct status_monitor *monitor,
                         struct http_reply *reply)
 {
-    bool has_room = reply->body.length <= STATUS_MONITORS_BYTES_MAX - monitors->bytes;
+    bool has_room;
 
+    if (monitor->method == HTTP_METHOD_HEAD)
+        buffer_clear(&reply->body);
+    has_room = reply->body.length <= STATUS_MONITORS_BYTES_MAX - monitors->bytes;
     monitor->reply.status = has_room ? reply->status : 503;
     for (size_t i = 0; has_room && i < reply->field_count; i++)
         (void)http_reply_add(&monitor->reply, reply->fields[i].name, "%s", reply->fields[i].value);

@@ -180,6 +180,8 @@ static bool has_cause(const struct asking *asking, const struct http_reply *repl
                 (asking->uses_name || asking->is_fetched || is_overloaded(asking)));
     case 504:
         return has_problem(reply, PROBLEM_TIMEOUT) ||
+               (has_problem(reply, PROBLEM_NAME) && asking->uses_name &&
+                asking->transmissions == 0) ||
                (has_problem(reply, PROBLEM_SILENT) &&
                 (asking->is_fetched || wire_watch_is_unheard(&world->places[asking->node])));
     default:

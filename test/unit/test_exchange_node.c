@@ -277,6 +277,31 @@ START_TEST(after_5_03_with_max_age_the_request_is_held_and_after_two_the_node)
 }
 END_TEST
 
+/* --- names --- */
+
+START_TEST(a_name_service_that_does_not_answer_is_waited_for_as_long_as_a_node)
+{
+    ck_assert_int_eq(fixture_get("/nodes/garden/x"), EXCHANGE_PARKED);
+    fixture_advance(44999);
+    ck_assert_uint_eq(fixture.answered, 0);
+    fixture_advance(1);
+    ck_assert_uint_eq(fixture.answered, 1);
+    fixture_reply(504);
+    fixture_assert_body_has("name-resolution");
+    ck_assert_uint_eq(fixture.request_count, 0);
+    fixture_done();
+    /* A name that is found in time starts the deadline of the node. */
+    ck_assert_int_eq(fixture_get("/nodes/garden/x"), EXCHANGE_PARKED);
+    fixture_advance(30000);
+    fixture_resolve("192.0.2.1", NULL);
+    ck_assert_uint_eq(fixture.request_count, 1);
+    fixture_advance(30000);
+    ck_assert_uint_eq(fixture.answered, 0);
+    fixture_answer(REST_CODE(2, 5), -1, NULL);
+    fixture_reply(200);
+}
+END_TEST
+
 /* --- several addresses --- */
 
 static void ask_garden(enum http_method method)
@@ -289,6 +314,17 @@ static void ask_garden(enum http_method method)
     ck_assert_int_eq(fixture_go(), EXCHANGE_PARKED);
     if (fixture.question_count == 1)
         fixture_resolve("192.0.2.1", "192.0.2.2");
+}
+
+/* The node asks for a proof of freshness. */
+static void challenge(const char *echo)
+{
+    struct rest_request response;
+
+    rest_request_init(&response);
+    response.message.code = REST_CODE(4, 1);
+    rest_request_add(&response, REST_OPTION_ECHO, echo, strlen(echo));
+    fixture_answer_with(&response, NULL);
 }
 
 static unsigned last_host(void)
@@ -316,6 +352,24 @@ START_TEST(a_request_whose_datagram_is_given_back_goes_to_the_next_address)
     fixture_assert_body_has("unreachable");
     ck_assert_uint_eq(fixture.request_count, 4);
     proves("STATUS-47");
+}
+END_TEST
+
+/* RFC 9175 2.3: the value of one endpoint is for that one alone. */
+START_TEST(the_next_address_does_not_get_the_echo_value_of_the_last)
+{
+    ask_garden(HTTP_METHOD_GET);
+    challenge("one");
+    ck_assert_uint_eq(last_host(), 1);
+    ck_assert(fixture_has_option(REST_OPTION_ECHO, "one"));
+    fixture_fail(REQUEST_UNREACHABLE, &given_back);
+    ck_assert_uint_eq(last_host(), 2);
+    ck_assert(!fixture_has_option(REST_OPTION_ECHO, NULL));
+    challenge("two");
+    ck_assert_uint_eq(last_host(), 2);
+    ck_assert(fixture_has_option(REST_OPTION_ECHO, "two"));
+    fixture_answer(REST_CODE(2, 5), 0, "x");
+    fixture_reply(200);
 }
 END_TEST
 
@@ -417,7 +471,9 @@ int main(void)
     tcase_add_test(tests, after_4_29_no_similar_request_is_sent_before_max_age);
     tcase_add_test(tests, the_answer_counts_also_when_its_client_has_gone);
     tcase_add_test(tests, after_5_03_with_max_age_the_request_is_held_and_after_two_the_node);
+    tcase_add_test(tests, a_name_service_that_does_not_answer_is_waited_for_as_long_as_a_node);
     tcase_add_test(tests, a_request_whose_datagram_is_given_back_goes_to_the_next_address);
+    tcase_add_test(tests, the_next_address_does_not_get_the_echo_value_of_the_last);
     tcase_add_test(tests, an_address_that_is_silent_is_passed_over);
     tcase_add_test(tests, an_unsafe_request_is_sent_elsewhere_only_when_the_node_cannot_have_it);
     tcase_add_test(tests, nothing_is_sent_again_for_a_client_that_has_gone);

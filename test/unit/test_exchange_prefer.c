@@ -156,6 +156,18 @@ START_TEST(a_name_may_take_longer_than_the_client_waits)
 }
 END_TEST
 
+START_TEST(a_result_of_head_has_no_content)
+{
+    ask(HTTP_METHOD_HEAD, "respond-async, wait=0");
+    fixture_advance(0);
+    take_location();
+    fixture_answer(REST_CODE(2, 5), 0, "sixteen bytes of");
+    look(200);
+    fixture_assert_field("Content-Type", "text/plain;charset=utf-8");
+    fixture_assert_body("");
+}
+END_TEST
+
 START_TEST(results_belong_to_who_asked_for_them)
 {
     fixture_request(HTTP_METHOD_PUT, "/nodes/kitchen/x");
@@ -305,6 +317,7 @@ int main(void)
     tcase_add_test(tests, an_answer_between_202_and_its_sending_changes_nothing_in_it);
     tcase_add_test(tests, the_request_can_be_repeated_after_its_client_has_gone);
     tcase_add_test(tests, a_name_may_take_longer_than_the_client_waits);
+    tcase_add_test(tests, a_result_of_head_has_no_content);
     tcase_add_test(tests, results_belong_to_who_asked_for_them);
     tcase_add_test(tests, results_are_kept_for_ten_minutes);
     tcase_add_test(tests, there_are_so_many_results_and_no_more);
