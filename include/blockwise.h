@@ -69,6 +69,8 @@ enum request_refusal blockwise_start(struct blockwise *layer, const struct block
                                      uint64_t *id);
 /* Forgets a request: no event follows. Unknown ids are fine. */
 void blockwise_cancel(struct blockwise *layer, uint64_t id);
+/* Whether a request goes in one message, with Block options or without. */
+bool blockwise_fits(const struct rest_message *message);
 /* Requests that have not ended. */
 size_t blockwise_count(const struct blockwise *layer);
 

@@ -44,6 +44,7 @@ struct request_report {
     bool was_heard;         /* any datagram came from the node since the first transmission */
     bool is_spent;          /* REQUEST_TIMED_OUT: as long as there could have been a transmission or
                                an answer to the last one (MAX_TRANSMIT_WAIT), none came */
+    bool needs_no_answer;   /* as in struct request_spec: that none came may be good news */
     uint64_t elapsed_us;    /* since request_start */
     uint64_t round_trip_us; /* from the first transmission; 0 unless a response came after just one
                                transmission (else nobody knows which it answers) */

@@ -290,7 +290,8 @@ static struct transfer_judgement judge_body(struct transfer *transfer,
     }
     if (block_offset(&block) != expected)
         return failed("it left out a block of its answer");
-    if (block.more && response->payload_length != block_size(block.szx))
+    if (block.more ? response->payload_length != block_size(block.szx)
+                   : !is_first && response->payload_length > block_size(block.szx))
         return failed("a block of its answer has the wrong size");
     if (!is_first)
         return continue_download(transfer, response, &block);

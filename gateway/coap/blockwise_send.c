@@ -52,6 +52,12 @@ bool transfer_fits_whole(const struct transfer *transfer)
     return length <= BLOCK_SIZE_MAX && length <= room_behind(options_size);
 }
 
+bool blockwise_fits(const struct rest_message *message)
+{
+    return message->payload_length <= BLOCK_SIZE_MAX &&
+           message->payload_length <= room_behind(rest_options_size(message) + BLOCK_OPTIONS_SIZE);
+}
+
 bool transfer_plan_upload(struct transfer *transfer, size_t size)
 {
     size_t room = room_for_block(transfer);

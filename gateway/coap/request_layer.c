@@ -188,6 +188,7 @@ static struct request_report make_report(const struct request *request)
         .transmissions = request->message.transmissions,
         .was_acknowledged = request->was_acknowledged,
         .was_heard = message_was_heard(&request->message),
+        .needs_no_answer = request->message.needs_no_answer,
         .elapsed_us = timers_now_us(request->layer->timers) - request->started_us,
     };
 }

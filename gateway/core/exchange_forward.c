@@ -151,7 +151,7 @@ static void request_failed(void *handle, enum request_failure failure,
     struct exchange *exchange = handle;
     /* Silence is what the node was asked for. */
     bool is_silence =
-        exchange->is_quiet && failure == REQUEST_TIMED_OUT && report->transmissions > 0;
+        report->needs_no_answer && failure == REQUEST_TIMED_OUT && report->transmissions > 0;
 
     exchange->request_id = 0;
     if (!is_silence)
@@ -177,12 +177,12 @@ static void request_overdue(void *handle, const struct request_report *report)
 {
     struct exchange *exchange = handle;
 
-    if (exchange->is_quiet)
+    if (report->needs_no_answer)
         exchange->was_overdue = true;
     else
         exchange_note_overdue(exchange, report);
     if (wants_answer(exchange)) {
-        if (exchange->is_quiet)
+        if (report->needs_no_answer)
             (void)exchange_answer_quiet(exchange);
         else
             (void)fail_timeout(exchange, report);

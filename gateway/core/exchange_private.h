@@ -178,7 +178,7 @@ enum step_result exchange_forward(struct exchange *exchange);
 /* exchange_quiet.c: requests to which not every answer is wanted (RFC 7967). */
 /* Adds No-Response when the mapping asks for it. 0, or -1 when it does not fit. */
 int exchange_add_no_response(struct exchange *exchange);
-/* Takes it away from a request to a node that has kept silent a moment ago. */
+/* Takes it away from a request to a node that has kept silent a moment ago, or in blocks. */
 void exchange_limit_silence(struct exchange *exchange);
 bool exchange_wants_no_answer(const struct exchange *exchange);
 /* Nobody answered, which says that all is well: 204. Always STEP_ANSWERED. */

@@ -11,6 +11,7 @@
  * only some go that way (RFC 7967 3.2).
  */
 
+#include "blockwise.h"
 #include "method.h"
 #include "node.h"
 #include "policy.h"
@@ -31,7 +32,9 @@ int exchange_add_no_response(struct exchange *exchange)
 
 void exchange_limit_silence(struct exchange *exchange)
 {
-    if (!exchange->is_quiet || node_may_keep_silent(exchange->node))
+    if (!exchange->is_quiet)
+        return;
+    if (blockwise_fits(&exchange->coap.message) && node_may_keep_silent(exchange->node))
         return;
     rest_request_remove(&exchange->coap, REST_OPTION_NO_RESPONSE);
     exchange->is_quiet = false;

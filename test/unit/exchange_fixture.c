@@ -53,6 +53,7 @@ enum request_refusal request_start(struct request_layer *layer, const struct req
     request->is_peer_of_client = spec->is_peer_of_client;
     request->is_under_way = true;
     request->ends_when_sent = spec->ends_when_sent;
+    request->needs_no_answer = spec->needs_no_answer;
     *id = ++fixture.request_count;
     return REQUEST_STARTED;
 }
@@ -425,18 +426,22 @@ void fixture_answer(uint8_t code, int format, const char *payload)
 void fixture_fail(enum request_failure failure, const struct request_report *report)
 {
     struct fixture_request *request = fixture_last();
+    struct request_report full = *report;
 
     ck_assert(request->is_under_way);
     request->is_under_way = false;
-    request->events->failed(request->handle, failure, report);
+    full.needs_no_answer = request->needs_no_answer;
+    request->events->failed(request->handle, failure, &full);
 }
 
 void fixture_overdue(const struct request_report *report)
 {
-    struct fixture_request *request = fixture_last();
+    const struct fixture_request *request = fixture_last();
+    struct request_report full = *report;
 
     ck_assert(request->is_under_way);
-    request->events->overdue(request->handle, report);
+    full.needs_no_answer = request->needs_no_answer;
+    request->events->overdue(request->handle, &full);
 }
 
 void fixture_advance(uint64_t ms)

@@ -33,7 +33,8 @@ struct fixture_request {
     bool is_peer_of_client;
     bool is_under_way;
     bool ends_when_sent;
-    bool is_queued; /* set by a test: it was never sent */
+    bool needs_no_answer; /* goes into the reports of its end */
+    bool is_queued;       /* set by a test: it was never sent */
 };
 
 struct fixture_question {

@@ -219,9 +219,8 @@ START_TEST(malformed_blocks_fail_the_transfer)
             {"b2=1/1/64", 64, "left out"},         {"b2=3/0/16", 5, "left out"},
         },
       seconds[] = {
-          {"b2=raw:31", 64, "malformed Block2"},
-          {"b2=1/1/64", 60, "wrong size"},
-          {"b2=2/1/64", 64, "left out"},
+          {"b2=raw:31", 64, "malformed Block2"}, {"b2=1/1/64", 60, "wrong size"},
+          {"b2=1/0/64", 65, "wrong size"},       {"b2=2/1/64", 64, "left out"},
           {"b2=5/1/16", 16, "left out"},
       };
     for (unsigned i = 0; i < sizeof firsts / sizeof firsts[0]; i++) {

@@ -4,6 +4,7 @@
 /* test_exchange_quiet: requests to which not every answer is wanted (RFC 7967). */
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -147,6 +148,36 @@ START_TEST(silence_means_that_all_is_well)
 }
 END_TEST
 
+START_TEST(blocks_have_to_be_answered)
+{
+    struct request_report report = {.transmissions = 1, .elapsed_us = 2000000};
+    char path[600], body[901];
+
+    (void)snprintf(path, sizeof path, "/nodes/modest/%0200d/%0200d", 1, 2);
+    memset(body, 'x', sizeof body - 1);
+    body[sizeof body - 1] = '\0';
+    fixture_request(HTTP_METHOD_POST, path);
+    fixture_body(body);
+    ck_assert_int_eq(fixture_go(), EXCHANGE_PARKED);
+    ck_assert(fixture_has_option(REST_OPTION_BLOCK1, NULL));
+    ck_assert(!fixture_last()->settings->is_non_confirmable);
+    fixture_overdue(&report);
+    fixture_reply(504);
+    fixture_fail(REQUEST_TIMED_OUT, &report);
+    fixture_done();
+    /* A node that would rather have blocks. */
+    body[200] = '\0';
+    fixture_request(HTTP_METHOD_POST, "/nodes/modest/x");
+    fixture_body(body);
+    ck_assert_int_eq(fixture_go(), EXCHANGE_PARKED);
+    ck_assert(has_no_response("\x02", 1));
+    fixture_answer(REST_CODE(4, 13), -1, NULL);
+    ck_assert(fixture_has_option(REST_OPTION_BLOCK1, NULL));
+    fixture_overdue(&report);
+    fixture_reply(504);
+}
+END_TEST
+
 START_TEST(what_was_never_sent_has_not_been_done)
 {
     struct request_report report = {.transmissions = 0, .elapsed_us = 2000000};
@@ -174,6 +205,7 @@ int main(void)
     tcase_add_test(tests, a_question_is_always_answered);
     tcase_add_test(tests, with_no_answer_wanted_it_is_done_when_it_has_left);
     tcase_add_test(tests, silence_means_that_all_is_well);
+    tcase_add_test(tests, blocks_have_to_be_answered);
     tcase_add_test(tests, what_was_never_sent_has_not_been_done);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_NORMAL);
