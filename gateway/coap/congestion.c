@@ -12,6 +12,8 @@
 
 enum {
     AVERAGE_WEIGHT = 8,
+    SHARE_DIVISOR = 4, /* of what may be outstanding, for one endpoint */
+    SHARE_MIN = 64,
     CREDIT_MAX = REST_REQUEST_SIZE, /* bytes: a long pause saves one datagram */
 };
 
@@ -28,12 +30,21 @@ static void average(uint64_t *average_us, uint64_t sample_us)
                       : (*average_us * (AVERAGE_WEIGHT - 1) + sample_us) / AVERAGE_WEIGHT;
 }
 
+/* One that acknowledges at once and answers late, if ever, must not hold up all the others. */
+static size_t share_of_one(const struct congestion *congestion)
+{
+    size_t share = congestion->maximum / SHARE_DIVISOR;
+
+    return share > SHARE_MIN ? share : SHARE_MIN;
+}
+
 bool congestion_is_free(const struct congestion *congestion, const struct message *message)
 {
     const struct endpoint *endpoint = message->endpoint;
 
     return endpoint->queue.length == 0 && !endpoint->pause.is_armed &&
            endpoint->slots_used < message->settings->nstart &&
+           endpoint->outstanding < share_of_one(congestion) &&
            congestion->outstanding < congestion->maximum && TAILQ_EMPTY(&congestion->line);
 }
 
@@ -53,18 +64,21 @@ void congestion_dequeue(struct congestion *congestion, struct message *message)
     congestion->queued--;
 }
 
-struct message *congestion_next(const struct endpoint *endpoint)
+struct message *congestion_next(const struct congestion *congestion,
+                                const struct endpoint *endpoint)
 {
     struct message *message = fair_queue_next(&endpoint->queue);
 
-    if (message == NULL || endpoint->slots_used >= message->settings->nstart)
+    if (message == NULL || endpoint->slots_used >= message->settings->nstart ||
+        endpoint->outstanding >= share_of_one(congestion))
         return NULL;
     return message;
 }
 
 void congestion_line_up(struct congestion *congestion, struct endpoint *endpoint)
 {
-    if (endpoint->is_in_line || endpoint->pause.is_armed || congestion_next(endpoint) == NULL)
+    if (endpoint->is_in_line || endpoint->pause.is_armed ||
+        congestion_next(congestion, endpoint) == NULL)
         return;
     endpoint->is_in_line = true;
     TAILQ_INSERT_TAIL(&congestion->line, endpoint, line);
@@ -140,6 +154,7 @@ void congestion_start(struct congestion *congestion, struct message *message)
     endpoint->slots_used++;
     endpoint->nstart = message->settings->nstart;
     message->holds_slot = true;
+    endpoint->outstanding++;
     congestion->outstanding++;
 }
 
@@ -157,6 +172,7 @@ void congestion_free_slot(struct congestion *congestion, struct message *message
 void congestion_end(struct congestion *congestion, struct message *message)
 {
     congestion_free_slot(congestion, message);
+    message->endpoint->outstanding--;
     congestion->outstanding--;
     average(&congestion->response_time_us,
             timers_now_us(congestion->timers) - message->first_sent_us);
@@ -206,6 +222,9 @@ uint64_t congestion_wait_us(const struct congestion *congestion, const struct en
 
     if (endpoint->pause.is_armed && endpoint->pause.deadline_us > now_us)
         own_us += endpoint->pause.deadline_us - now_us;
+    if (endpoint->outstanding >= share_of_one(congestion))
+        own_us +=
+            congestion->response_time_us * (endpoint->queue.length + 1) / share_of_one(congestion);
     if (congestion->outstanding >= congestion->maximum && congestion->maximum > 0)
         common_us = congestion->response_time_us * (congestion->queued + 1) / congestion->maximum;
     return own_us > common_us ? own_us : common_us;

@@ -4,7 +4,8 @@
 
 /*
  * congestion: when a message may leave. At most NSTART unacknowledged to an endpoint (RFC 7252
- * 4.7), at most so many requests outstanding in all (RFC 8075 8.1), and to an endpoint that does
+ * 4.7), at most so many requests outstanding in all (RFC 8075 8.1), of which one endpoint that
+ * acknowledges and does not answer can take a quarter, and to an endpoint that does
  * not answer at most PROBING_RATE bytes a second on average (RFC 7252 4.7). Who has to wait stands
  * in the fair queue of its endpoint, and endpoints that have only the others to wait for stand in
  * one line and send one message each when something ends.
@@ -41,8 +42,10 @@ void congestion_dequeue(struct congestion *congestion, struct message *message);
 void congestion_line_up(struct congestion *congestion, struct endpoint *endpoint);
 /* Takes the endpoint whose turn it is out of the line; NULL when nothing may leave. */
 struct endpoint *congestion_turn(struct congestion *congestion);
-/* The message of the endpoint whose turn it is, still in the queue; NULL when it has no slot. */
-struct message *congestion_next(const struct endpoint *endpoint);
+/* The message of the endpoint whose turn it is, still in the queue; NULL when it has no slot or the
+ * endpoint has its share of what may be outstanding. */
+struct message *congestion_next(const struct congestion *congestion,
+                                const struct endpoint *endpoint);
 /* How long the message has to wait until PROBING_RATE lets it go; 0: not at all. */
 uint64_t congestion_probing_delay_us(const struct congestion *congestion,
                                      const struct message *message);

@@ -33,6 +33,7 @@ struct endpoint {
     struct message_list acked;     /* ACKED */
     struct message_list displaced; /* DISPLACED */
     unsigned slots_used;
+    size_t outstanding;    /* messages: UNACKED, ACKED and NON_SENT */
     unsigned nstart;       /* of the latest message */
     uint64_t slot_time_us; /* moving average of how long a message holds a slot */
     unsigned heard;        /* datagrams that came from it */

@@ -137,7 +137,7 @@ static void serve_line(struct message_layer *layer)
     struct endpoint *endpoint;
 
     while ((endpoint = congestion_turn(&layer->congestion)) != NULL) {
-        struct message *message = congestion_next(endpoint);
+        struct message *message = congestion_next(&layer->congestion, endpoint);
         if (message != NULL && start(layer, message))
             congestion_line_up(&layer->congestion, endpoint);
     }

@@ -223,6 +223,32 @@ START_TEST(nodes_wait_in_one_line_for_what_is_outstanding_in_all)
 }
 END_TEST
 
+START_TEST(a_node_that_only_acknowledges_does_not_hold_up_the_others)
+{
+    enum { SHARE = 100 };
+    static struct sender a[SHARE + 2], b;
+    message_layer_set_maximum(w.layer, 4 * SHARE);
+    w.settings.queue_per_node = 4;
+    for (uint8_t i = 0; i < SHARE; i++) {
+        ck_assert_int_eq(send_to(&w.node, &a[i], i), MESSAGE_TAKEN);
+        fake_channel_deliver_empty(&w.channel, &w.node, PDU_ACK, a[i].message.mid);
+    }
+    for (uint8_t i = SHARE; i < SHARE + 2; i++) {
+        ck_assert_int_eq(send_to(&w.node, &a[i], i), MESSAGE_TAKEN);
+        ck_assert_int_eq(a[i].message.state, MESSAGE_QUEUED);
+    }
+    ck_assert_int_eq(send_to(&w.other, &b, 1), MESSAGE_TAKEN);
+    ck_assert_int_eq(b.message.state, MESSAGE_UNACKED);
+    message_end(w.layer, &a[7].message);
+    ck_assert_int_eq(a[SHARE].message.state, MESSAGE_UNACKED);
+    ck_assert_int_eq(a[SHARE + 1].message.state, MESSAGE_QUEUED);
+    for (uint8_t i = 0; i < SHARE + 2; i++)
+        message_end(w.layer, &a[i].message);
+    message_end(w.layer, &b.message);
+    ck_assert_uint_eq(message_layer_outstanding(w.layer), 0);
+}
+END_TEST
+
 START_TEST(a_node_that_left_the_line_holds_nobody_up)
 {
     static struct sender a[2], b[2];
@@ -292,6 +318,7 @@ int main(void)
     tcase_add_test(tests, a_displaced_message_may_be_ended_before_it_is_told);
     tcase_add_test(tests, a_transfer_that_began_is_not_refused_for_a_full_queue);
     tcase_add_test(tests, nodes_wait_in_one_line_for_what_is_outstanding_in_all);
+    tcase_add_test(tests, a_node_that_only_acknowledges_does_not_hold_up_the_others);
     tcase_add_test(tests, a_node_that_left_the_line_holds_nobody_up);
     tcase_add_test(tests, the_wait_is_told_from_the_queue_and_recent_answers);
     tcase_add_test(tests, the_wait_for_what_is_outstanding_in_all_counts_too);
