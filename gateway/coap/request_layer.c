@@ -46,7 +46,6 @@ struct request {
     void *handle;
     uint64_t started_us;
     struct timer deadline;
-    bool is_overdue; /* told, or about to be */
     bool was_acknowledged;
     bool is_cancelled;        /* has no slot in the table, and its events are not told */
     struct settings settings; /* a copy: whoever cancels takes the others away */
@@ -262,7 +261,6 @@ static void tell_overdue(struct request *request)
 {
     struct request_report report = make_report(request);
 
-    request->is_overdue = true;
     if (!request->is_cancelled)
         request->events->overdue(request->handle, &report);
 }
