@@ -117,6 +117,7 @@ struct loop *loop_new(struct timers *timers)
         loop_free(loop);
         return NULL;
     }
+    timers_set_clock(timers, monotonic_us);
     timers_set_now_us(timers, monotonic_us());
     return loop;
 }

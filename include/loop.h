@@ -25,7 +25,7 @@ enum loop_events {
 };
 
 /* NULL when the system refuses. `timers` is borrowed for life; the loop sets its time from
- * CLOCK_MONOTONIC at the beginning of each turn. */
+ * CLOCK_MONOTONIC at the beginning of each turn, and lets it read that clock in between. */
 struct loop *loop_new(struct timers *timers);
 void loop_free(struct loop *loop);
 

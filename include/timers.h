@@ -32,6 +32,11 @@ void timers_free(struct timers *timers);
 
 /* Microseconds of the monotonic clock, as last set. */
 uint64_t timers_now_us(const struct timers *timers);
+/* The same clock at this very moment: for measuring what begins and ends within one turn of the
+ * loop. What was last set where no clock was given. */
+uint64_t timers_precise_us(const struct timers *timers);
+/* Gives the clock whose time is set from now on; NULL: none. */
+void timers_set_clock(struct timers *timers, uint64_t (*clock_us)(void));
 /* Moves the clock; it never goes back (an earlier value is ignored). Fires nothing. */
 void timers_set_now_us(struct timers *timers, uint64_t now_us);
 

@@ -16,6 +16,7 @@
 
 struct timers {
     uint64_t now_us;
+    uint64_t (*clock_us)(void); /* NULL: only `now_us` */
     uint64_t next_order;
     struct timer *root;
 };
@@ -33,6 +34,16 @@ void timers_free(struct timers *timers)
 uint64_t timers_now_us(const struct timers *timers)
 {
     return timers->now_us;
+}
+
+uint64_t timers_precise_us(const struct timers *timers)
+{
+    return timers->clock_us != NULL ? timers->clock_us() : timers->now_us;
+}
+
+void timers_set_clock(struct timers *timers, uint64_t (*clock_us)(void))
+{
+    timers->clock_us = clock_us;
 }
 
 void timers_set_now_us(struct timers *timers, uint64_t now_us)

@@ -57,7 +57,7 @@ static void account(struct http_call *call)
     if (call->is_accounted)
         return;
     call->is_accounted = true;
-    uint64_t now_us = timers_now_us(call->connection->server->timers);
+    uint64_t now_us = timers_precise_us(call->connection->server->timers);
     struct exchange_account entry = {
         .method = call->request.method_text != NULL ? call->request.method_text : "-",
         .target = call->target != NULL ? call->target : "-",
@@ -106,7 +106,7 @@ void *http_call_begin(void *handle, const char *target, struct MHD_Connection *c
     if (call->state == HTTP_CALL_DOOMED)
         return call;
     call->state = HTTP_CALL_HEAD;
-    call->began_us = timers_now_us(server->timers);
+    call->began_us = timers_precise_us(server->timers);
     call->target = strdup(target);
     make_id(call);
     call->request = (struct http_request){.client = owner->client, .id = call->id};

@@ -40,7 +40,7 @@ struct http_call {
     bool is_last;          /* the client asks for nothing more on this connection */
     bool is_accounted;     /* the core has been told how it ended */
     uint64_t exchange;     /* id; 0: none was begun, or it is detached */
-    uint64_t began_us;     /* when the request line was there */
+    uint64_t began_us;     /* when the request line was there, by timers_precise_us */
     uint64_t continue_us;  /* when the client was told to go on with the body; 0: it was not */
     uint64_t continue_run; /* of the server, in which that was */
     unsigned status;       /* of the reply; 0: none */

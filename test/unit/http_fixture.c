@@ -123,6 +123,7 @@ void exchange_account(struct core *core, uint64_t id, const struct exchange_acco
         exchange_of(id);
     core->accounted++;
     core->last_status = account->status;
+    core->last_elapsed_us = account->elapsed_us;
     snprintf(core->last_method, sizeof(core->last_method), "%s", account->method);
     snprintf(core->last_target, sizeof(core->last_target), "%s", account->target);
     snprintf(core->last_id, sizeof(core->last_id), "%s", account->request_id);

@@ -39,6 +39,7 @@ struct core {
     size_t begun, ran, detached, accounted;
     bool has_no_memory;
     unsigned last_status;
+    uint64_t last_elapsed_us;
     char last_method[16], last_target[256], last_id[16], last_fields[512];
     unsigned last_roles;
     bool was_absolute;

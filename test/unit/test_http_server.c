@@ -29,6 +29,7 @@ START_TEST(a_request_is_answered_and_the_connection_kept)
     ck_assert_str_eq(fake.last_fields, "Host=gw.example;Foo=v w;");
     ck_assert_uint_eq(fake.last_roles, ROLE_READ | ROLE_WRITE | ROLE_ADMIN);
     ck_assert_uint_eq(strlen(fake.last_id), 12);
+    ck_assert_uint_gt(fake.last_elapsed_us, 0); /* though it took but one turn of the loop */
 
     client_forget(&client);
     client_say(&client, "GET /now HTTP/1.1\r\n" HOST "\r\n");

@@ -234,6 +234,21 @@ START_TEST(the_heap_agrees_with_a_plain_list_under_random_load)
 }
 END_TEST
 
+static uint64_t clock_of_test(void)
+{
+    return 1234567;
+}
+
+START_TEST(the_clock_can_be_read_within_a_turn)
+{
+    timers_set_now_us(timers, 1000000);
+    ck_assert_uint_eq(timers_precise_us(timers), 1000000);
+    timers_set_clock(timers, clock_of_test);
+    ck_assert_uint_eq(timers_precise_us(timers), 1234567);
+    ck_assert_uint_eq(timers_now_us(timers), 1000000);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("timers");
@@ -248,6 +263,7 @@ int main(void)
     tcase_add_test(tcase, a_timer_armed_while_firing_waits_for_the_next_run);
     tcase_add_test(tcase, a_fired_timer_may_free_itself);
     tcase_add_test(tcase, the_heap_agrees_with_a_plain_list_under_random_load);
+    tcase_add_test(tcase, the_clock_can_be_read_within_a_turn);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
