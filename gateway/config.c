@@ -62,8 +62,7 @@ static int set_default_name(struct policy *policy)
     /* A kernel takes any bytes as the name of a host, a header field does not. */
     if (!config_is_name(name))
         memcpy(name, "coapgw", sizeof "coapgw");
-    policy->name = strdup(name);
-    return policy->name == NULL ? -1 : 0;
+    return policy_set_name(policy, name, false);
 }
 
 static void set_default_numbers(struct config *config)

@@ -128,7 +128,6 @@ static void read_name(struct config_loading *loading, const struct document_plac
 {
     struct document_place place = document_member(loading->document, http, "name");
     const char *text;
-    char *copy;
 
     if (!document_read_string(loading->document, http, "name", &text))
         return;
@@ -137,13 +136,8 @@ static void read_name(struct config_loading *loading, const struct document_plac
                        "must be a host name or a word like one, of at most 255 characters");
         return;
     }
-    copy = strdup(text);
-    if (copy == NULL) {
+    if (policy_set_name(loading->policy, text, true) != 0)
         config_note_no_memory(loading, &place);
-        return;
-    }
-    free(loading->policy->name);
-    loading->policy->name = copy;
 }
 
 /* "http.limits" */

@@ -37,12 +37,19 @@ struct policy {
     size_t maximum_reply; /* bytes of a body that a node sends in blocks: coap.max_body */
     size_t outstanding;   /* coap.outstanding */
     struct cache_limits cache_limits;
-    char *name; /* http.name: owned; for Via */
+    char *name;      /* http.name: owned */
+    char *pseudonym; /* owned: what clients are told (policy_set_name) */
 };
 
 /* With one reference and all members empty; NULL when memory is short. */
 struct policy *policy_new(void);
 struct policy *policy_reference(struct policy *policy);
+/* Names the gateway. What clients are told is the name itself when somebody chose it for them;
+ * otherwise, since the name of a host is not everybody's business (RFC 9110 7.6.3), a word that is
+ * made of it and always the same. 0, or -1 when memory is short: nothing changed. */
+int policy_set_name(struct policy *policy, const char *name, bool is_public);
+/* For Via: never NULL. */
+const char *policy_pseudonym(const struct policy *policy);
 /* Frees the policy with the last reference. NULL is fine. */
 void policy_release(struct policy *policy);
 

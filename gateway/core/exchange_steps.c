@@ -90,7 +90,7 @@ static enum step_result step_map(struct exchange *exchange)
     int error = URI_OK;
 
     /* A circle through HTTP is invisible to Hop-Limit (RFC 8768 5). */
-    if (fields_via_names(request, policy->name == NULL ? "coapgw" : policy->name))
+    if (fields_via_names(request, policy_pseudonym(policy)))
         return exchange_fail(exchange, PROBLEM_LOOP, 508,
                              "the field Via tells that the request was here before");
     /* The target of CONNECT is an authority: there is nothing to map (METH-16). */

@@ -342,7 +342,6 @@ static int add_traces(struct exchange *exchange, const struct rest_message *resp
                       const struct request_report *report)
 {
     struct http_reply *reply = &exchange->reply;
-    const char *name = exchange->policy->name;
     char code[8];
     int failed;
 
@@ -350,7 +349,7 @@ static int add_traces(struct exchange *exchange, const struct rest_message *resp
     failed |=
         http_reply_add(reply, "Server-Timing", "coap;dur=%.1f", (double)report->elapsed_us / 1000);
     if (exchange->policy->forward_proxy)
-        failed |= http_reply_add(reply, "Via", "CoAP/1 %s", name == NULL ? "coapgw" : name);
+        failed |= http_reply_add(reply, "Via", "CoAP/1 %s", policy_pseudonym(exchange->policy));
     return failed;
 }
 

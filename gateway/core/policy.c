@@ -8,9 +8,12 @@
  */
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "access.h"
+#include "keyed_hash.h"
 #include "media_type.h"
 
 struct policy *policy_new(void)
@@ -28,6 +31,33 @@ struct policy *policy_reference(struct policy *policy)
     return policy;
 }
 
+int policy_set_name(struct policy *policy, const char *name, bool is_public)
+{
+    static const struct keyed_hash hash = {{0, 0}};
+    char word[sizeof "coapgw-01234567"];
+    char *copy = strdup(name);
+    char *pseudonym;
+
+    (void)snprintf(word, sizeof word, "coapgw-%08x",
+                   (unsigned)keyed_hash(&hash, name, strlen(name)));
+    pseudonym = strdup(is_public ? name : word);
+    if (copy == NULL || pseudonym == NULL) {
+        free(copy);
+        free(pseudonym);
+        return -1;
+    }
+    free(policy->name);
+    free(policy->pseudonym);
+    policy->name = copy;
+    policy->pseudonym = pseudonym;
+    return 0;
+}
+
+const char *policy_pseudonym(const struct policy *policy)
+{
+    return policy->pseudonym == NULL ? "coapgw" : policy->pseudonym;
+}
+
 void policy_release(struct policy *policy)
 {
     if (policy == NULL)
@@ -39,5 +69,6 @@ void policy_release(struct policy *policy)
     access_table_free(policy->access);
     media_table_free(policy->media);
     free(policy->name);
+    free(policy->pseudonym);
     free(policy);
 }

@@ -130,7 +130,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     policy->maximum_body = BODY_MAXIMUM;
     policy->maximum_reply = BODY_MAXIMUM;
     policy->outstanding = 100;
-    policy->name = strdup("gw.example");
+    (void)policy_set_name(policy, "gw.example", true);
     policy->media = media_table_new();
     policy->access = access_table_new();
     policy->mappings = mapping_table_new(&policy->defaults.settings);

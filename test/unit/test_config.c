@@ -158,6 +158,21 @@ START_TEST(an_empty_object_gives_the_documented_defaults)
 }
 END_TEST
 
+START_TEST(clients_are_not_told_the_name_of_the_host_unless_it_was_chosen)
+{
+    struct config *config = load_right("{}");
+    struct config *again = load_right("{}");
+    char host[256] = "";
+
+    ck_assert_int_eq(gethostname(host, sizeof host - 1), 0);
+    ck_assert_uint_eq(strlen(policy_pseudonym(config->policy)), strlen("coapgw-01234567"));
+    ck_assert_str_ne(policy_pseudonym(config->policy), host);
+    ck_assert_str_eq(policy_pseudonym(config->policy), policy_pseudonym(again->policy));
+    config_free(config);
+    config_free(again);
+}
+END_TEST
+
 START_TEST(members_of_the_file_reach_the_policy)
 {
     struct config *config = load_right(
@@ -172,6 +187,7 @@ START_TEST(members_of_the_file_reach_the_policy)
 
     ck_assert_uint_eq(config->listen_count, 1);
     ck_assert_str_eq(policy->name, "edge");
+    ck_assert_str_eq(policy_pseudonym(policy), "edge");
     ck_assert(policy->is_open && policy->forward_proxy && !policy->takes_query);
     ck_assert(policy->defaults.patch_is_ipatch && policy->defaults.has_loose);
     ck_assert_uint_eq(policy->maximum_body, 500);
@@ -367,6 +383,7 @@ int main(void)
 
     tcase_add_test(tests, every_error_of_a_configuration_is_reported_with_file_line_and_member);
     tcase_add_test(tests, an_empty_object_gives_the_documented_defaults);
+    tcase_add_test(tests, clients_are_not_told_the_name_of_the_host_unless_it_was_chosen);
     tcase_add_test(tests, members_of_the_file_reach_the_policy);
     tcase_add_test(tests, the_smaller_one_of_both_body_limits_counts);
     tcase_add_test(tests, a_printed_configuration_loads_again_and_prints_the_same);
