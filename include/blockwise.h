@@ -46,6 +46,9 @@ struct blockwise_spec {
     const struct request_events
         *events; /* borrowed until the final event; is_awaited is not used */
     void *handle;
+    /* As in struct request_spec: of the first message, of all until the body goes in blocks, and of
+     * settings->transfer_deadline_ms. Each further block has deadlines of its own. */
+    struct request_times *times;
     /* As in struct request_spec. */
     uint64_t client;
     bool is_peer_of_client;

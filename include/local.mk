@@ -10,6 +10,7 @@ EXTRA_DIST += include/access.h include/block_option.h include/blockwise.h includ
 	include/media_type.h include/message_layer.h include/method.h include/metrics.h \
 	include/node.h include/node_label.h include/pdu.h include/policy.h include/prefer.h \
 	include/problem.h include/random_source.h \
-	include/representation.h include/request_layer.h include/resolver.h include/resolver_thread.h \
+	include/representation.h include/request_layer.h include/request_times.h \
+	include/resolver.h include/resolver_thread.h \
 	include/resource.h include/rest.h include/secure_random.h include/settings.h \
 	include/status.h include/template.h include/text.h include/timers.h include/uri.h

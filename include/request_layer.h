@@ -20,6 +20,7 @@
 #include "channel.h"
 #include "endpoint_address.h"
 #include "message_layer.h"
+#include "request_times.h"
 #include "rest.h"
 #include "settings.h"
 
@@ -88,6 +89,8 @@ struct request_spec {
     /* NULL: a token of the request's own. Otherwise the token to carry, or the place for the one
      * that was drawn: when none is set yet, or an outstanding request has it. */
     struct request_token *token;
+    /* NULL: deadlines count from this request. Borrowed until the final event. */
+    struct request_times *times;
     uint64_t client;        /* of whom: the clients of a node are served in turns */
     bool is_continuation;   /* the next block of a transfer: see struct message */
     bool is_peer_of_client; /* the client chose the peer, not the configuration */

@@ -90,8 +90,8 @@ static void succeed(struct transfer *transfer, const struct rest_message *respon
 static void arm_transfer_deadline(struct transfer *transfer)
 {
     struct timers *timers = transfer->layer->options.timers;
-    uint64_t end_us =
-        transfer->started_us + (uint64_t)transfer->spec.settings->transfer_deadline_ms * 1000;
+    uint64_t end_us = transfer->spec.times->begun_us +
+                      (uint64_t)transfer->spec.settings->transfer_deadline_ms * 1000;
     uint64_t now_us = timers_now_us(timers);
 
     timers_arm(timers, &transfer->deadline, end_us > now_us ? end_us - now_us : 0);
@@ -107,11 +107,6 @@ static void deadline_fired(void *handle)
         fail(transfer, REQUEST_TIMED_OUT, "the blocks of its body took too long", NULL);
 }
 
-static bool is_in_blocks(const struct transfer *transfer)
-{
-    return transfer->is_listed || transfer->restarts > 0;
-}
-
 /* Whether the message under way is a block that may be sent again when nothing is heard of it: that
  * of an idempotent method, unless the client was told already that it takes too long. */
 static bool is_repeatable(const struct transfer *transfer)
@@ -121,7 +116,7 @@ static bool is_repeatable(const struct transfer *transfer)
     case REST_FETCH:
     case REST_PUT:
     case REST_DELETE:
-        return is_in_blocks(transfer) && !transfer->is_overdue &&
+        return transfer_is_in_blocks(transfer) && !transfer->is_overdue &&
                transfer->repeats < TRANSFER_REPEATS_MAX;
     default:
         return false;
@@ -138,7 +133,7 @@ static enum request_refusal send_next(struct transfer *transfer)
     enum request_refusal refusal = transfer_send(transfer, &message_events);
 
     transfer->message_started_us = timers_now_us(transfer->layer->options.timers);
-    if (refusal == REQUEST_STARTED && is_in_blocks(transfer) && !transfer->has_deadline) {
+    if (refusal == REQUEST_STARTED && transfer_is_in_blocks(transfer) && !transfer->has_deadline) {
         transfer->has_deadline = true;
         arm_transfer_deadline(transfer);
     }
@@ -166,10 +161,15 @@ static void go_on(struct transfer *transfer)
 
 static void wait_for_turn(struct transfer *transfer)
 {
+    struct timers *timers = transfer->layer->options.timers;
+    const struct settings *settings = transfer->spec.settings;
+
     transfer->phase = TRANSFER_WAITING;
     turn_tag(transfer);
-    timers_arm(transfer->layer->options.timers, &transfer->deadline,
-               (uint64_t)transfer->spec.settings->deadline_ms * 1000);
+    timers_arm(timers, &transfer->deadline,
+               transfer->was_answered
+                   ? (uint64_t)settings->deadline_ms * 1000
+                   : request_times_left_us(transfer->spec.times, settings, timers_now_us(timers)));
 }
 
 /* To a peer that is silent the message layer sends only as fast as PROBING_RATE allows (RFC 7252
@@ -351,6 +351,9 @@ static struct transfer *make_transfer(struct blockwise *layer, const struct bloc
     transfer->id = ++layer->last_id;
     transfer->spec = *spec;
     transfer->started_us = timers_now_us(layer->options.timers);
+    if (transfer->spec.times == NULL)
+        transfer->spec.times = &transfer->own_times;
+    request_times_begin(transfer->spec.times, transfer->started_us);
     transfer->shuns_blocks =
         (capability_of(layer->options.capabilities, &spec->peer) & CAPABILITY_NO_BLOCKS) != 0;
     buffer_init(&transfer->body, spec->maximum_body);

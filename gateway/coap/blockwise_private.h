@@ -54,6 +54,7 @@ struct transfer {
     struct blockwise_spec spec;
     uint64_t started_us;
     uint64_t message_started_us;
+    struct request_times own_times; /* unless the spec has some */
     enum transfer_phase phase;
     uint64_t request_id; /* of the message under way; 0: none */
     struct request_token token;
@@ -151,6 +152,11 @@ bool turn_is_full(const struct transfer *transfer);
 bool turn_is_matchable(const struct transfer *transfer);
 /* Gives it a Request-Tag of its own. */
 void turn_tag(struct transfer *transfer);
+
+static inline bool transfer_is_in_blocks(const struct transfer *transfer)
+{
+    return transfer->is_listed || transfer->restarts > 0;
+}
 
 static inline bool transfer_is_safe(const struct transfer *transfer)
 {

@@ -256,6 +256,8 @@ enum request_refusal transfer_send(struct transfer *transfer, const struct reque
         .events = events,
         .handle = transfer,
         .token = &transfer->token,
+        .times =
+            transfer->was_answered && transfer_is_in_blocks(transfer) ? NULL : transfer->spec.times,
         .client = transfer->spec.client,
         .is_continuation = transfer->has_begun,
         .is_peer_of_client = transfer->spec.is_peer_of_client,

@@ -46,9 +46,11 @@ struct request {
     void *handle;
     uint64_t started_us;
     struct timer deadline;
-    bool was_acknowledged;
-    bool is_cancelled;        /* has no slot in the table, and its events are not told */
-    struct settings settings; /* a copy: whoever cancels takes the others away */
+    struct request_times *times;    /* borrowed, or `own_times` */
+    struct request_times own_times; /* of this request alone */
+    bool is_overdue;                /* told, or about to be */
+    bool is_cancelled;              /* has no slot in the table, and its events are not told */
+    struct settings settings;       /* a copy: whoever cancels takes the others away */
     UT_hash_handle hh;
     uint8_t datagram[];
 };
@@ -185,7 +187,7 @@ static struct request_report make_report(const struct request *request)
 {
     return (struct request_report){
         .transmissions = request->message.transmissions,
-        .was_acknowledged = request->was_acknowledged,
+        .was_acknowledged = request->own_times.was_acknowledged,
         .was_heard = message_was_heard(&request->message),
         .needs_no_answer = request->message.needs_no_answer,
         .elapsed_us = timers_now_us(request->layer->timers) - request->started_us,
@@ -261,8 +263,34 @@ static void tell_overdue(struct request *request)
 {
     struct request_report report = make_report(request);
 
+    request->is_overdue = true;
     if (!request->is_cancelled)
         request->events->overdue(request->handle, &report);
+}
+
+/* Once the client has given up, the request goes on for as long as if it had a client of its own.
+ */
+static void arm_deadline(struct request *request)
+{
+    struct timers *timers = request->layer->timers;
+    const struct request_times *times = request->is_overdue ? &request->own_times : request->times;
+
+    timers_arm(timers, &request->deadline,
+               request_times_left_us(times, request->message.settings, timers_now_us(timers)));
+}
+
+/* The client of an earlier request may have lost patience before this one has had its time. */
+static void acked_deadline_passed(struct request *request)
+{
+    uint64_t left_us = request_times_left_us(&request->own_times, request->message.settings,
+                                             timers_now_us(request->layer->timers));
+
+    if (left_us == 0) {
+        fail_late(request);
+        return;
+    }
+    timers_arm(request->layer->timers, &request->deadline, left_us);
+    tell_overdue(request);
 }
 
 /* A NON has no retransmissions that could be spent: a late response is waited for as long as for
@@ -298,8 +326,10 @@ static void deadline_fired(void *handle)
     case MESSAGE_IDLE:
     case MESSAGE_QUEUED:
     case MESSAGE_DISPLACED:
-    case MESSAGE_ACKED:
         fail_late(request);
+        return;
+    case MESSAGE_ACKED:
+        acked_deadline_passed(request);
         return;
     }
 }
@@ -315,37 +345,30 @@ static void message_acknowledged(void *handle, struct message *message)
 {
     struct request_layer *layer = handle;
     struct request *request = request_of(message);
+    uint64_t now_us = timers_now_us(layer->timers);
 
-    request->was_acknowledged = true;
-    timers_arm(layer->timers, &request->deadline,
-               (uint64_t)message->settings->acked_deadline_ms * 1000);
+    request_times_acknowledge(&request->own_times, now_us);
+    request_times_acknowledge(request->times, now_us);
+    arm_deadline(request);
 }
 
 static void message_ended(void *handle, struct message *message, enum message_end end)
 {
+    static const enum request_failure failures[] = {
+        [MESSAGE_END_RESET] = REQUEST_RESET,
+        [MESSAGE_END_UNREACHABLE] = REQUEST_UNREACHABLE,
+        [MESSAGE_END_GIVEN_UP] = REQUEST_GIVEN_UP,
+        [MESSAGE_END_DISPLACED] = REQUEST_DISPLACED,
+    };
     struct request *request = request_of(message);
 
     (void)handle;
-    switch (end) {
-    case MESSAGE_END_RESET:
-        fail(request, REQUEST_RESET);
-        return;
-    case MESSAGE_END_SPENT:
-        fail_spent(request);
-        return;
-    case MESSAGE_END_UNREACHABLE:
-        fail(request, REQUEST_UNREACHABLE);
-        return;
-    case MESSAGE_END_GIVEN_UP:
-        fail(request, REQUEST_GIVEN_UP);
-        return;
-    case MESSAGE_END_DISPLACED:
-        fail(request, REQUEST_DISPLACED);
-        return;
-    case MESSAGE_END_SENT:
+    if (end == MESSAGE_END_SENT)
         end_sent(request);
-        return;
-    }
+    else if (end == MESSAGE_END_SPENT)
+        fail_spent(request);
+    else
+        fail(request, failures[end]);
 }
 
 /* RFC 7252 5.3.2: a response belongs to a request by endpoint and token; one in an ACK by the MID
@@ -596,7 +619,10 @@ enum request_refusal request_start(struct request_layer *layer, const struct req
         free(request);
         return refusal == MESSAGE_QUEUE_FULL ? REQUEST_QUEUE_FULL : REQUEST_NO_MEMORY;
     }
-    timers_arm(layer->timers, &request->deadline, (uint64_t)spec->settings->deadline_ms * 1000);
+    request->times = spec->times != NULL ? spec->times : &request->own_times;
+    request_times_begin(request->times, request->started_us);
+    request_times_begin(&request->own_times, request->started_us);
+    arm_deadline(request);
     keep_token(spec->token, &key);
     if (has_echo)
         endpoint_keep_echo(endpoint, NULL, 0);
@@ -622,6 +648,7 @@ void request_cancel(struct request_layer *layer, uint64_t id)
     if (request->message.transmissions > 0) {
         free_slot(layer, request->slot);
         request->is_cancelled = true;
+        request->times = &request->own_times;
         layer->cancelled++;
         return;
     }

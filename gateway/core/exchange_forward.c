@@ -219,6 +219,8 @@ enum step_result exchange_forward(struct exchange *exchange)
         .message = &exchange->coap.message,
         .events = &events,
         .handle = exchange,
+        /* The time for answers that are still wanted (RFC 7967) begins with each request. */
+        .times = exchange->is_quiet ? NULL : &exchange->times,
         .client = exchange->client_key,
         .is_peer_of_client = exchange->match.kind == MAPPING_HC,
         .withholds_echo = !exchange_may_echo(exchange),

@@ -77,7 +77,8 @@ struct exchange {
     uint64_t client_key;                /* of the request: it may be gone when we ask again */
     uint64_t began_us;
     struct preferences preferences;
-    struct timer patience; /* armed: how long the client wants to wait for its answer */
+    struct request_times times; /* of all CoAP requests together */
+    struct timer patience;      /* armed: how long the client wants to wait for its answer */
     unsigned names_asked;
     struct names_wait wait;
     struct timer names_deadline; /* armed while a name is waited for */

@@ -31,7 +31,7 @@ test_unit_test_helper_thread_LDADD = $(UNIT_LIBS)
 
 # coap
 coap_tests = test/unit/test_pdu test/unit/test_message_layer test/unit/test_endpoint \
-	test/unit/test_congestion test/unit/test_request_layer test/unit/test_request_life \
+	test/unit/test_congestion test/unit/test_request_layer test/unit/test_request_times test/unit/test_request_life \
 	test/unit/test_probing
 check_PROGRAMS += $(coap_tests)
 TESTS += $(coap_tests)
@@ -47,6 +47,8 @@ request_fixture = test/unit/request_fixture.c test/unit/request_fixture.h test/u
 	test/unit/fakes.h
 test_unit_test_request_layer_SOURCES = test/unit/test_request_layer.c $(request_fixture)
 test_unit_test_request_layer_LDADD = $(UNIT_LIBS)
+test_unit_test_request_times_SOURCES = test/unit/test_request_times.c $(request_fixture)
+test_unit_test_request_times_LDADD = $(UNIT_LIBS)
 test_unit_test_probing_SOURCES = test/unit/test_probing.c $(request_fixture)
 test_unit_test_probing_LDADD = $(UNIT_LIBS)
 test_unit_test_request_life_SOURCES = test/unit/test_request_life.c $(request_fixture)

@@ -111,6 +111,7 @@ static enum request_refusal start_with(unsigned n, const struct endpoint_address
                                 .events = &recorder,
                                 .handle = &w.calls[n],
                                 .client = w.client,
+                                .times = w.times,
                                 .is_peer_of_client = is_peer_of_client};
     for (unsigned i = 0; i < CALLS; i++)
         events += w.calls[i].responses + w.calls[i].failures + w.calls[i].overdues;

@@ -36,9 +36,10 @@ struct request_world {
     struct request_layer *layer;
     struct settings settings;
     struct endpoint_address node, other;
-    uint64_t client;      /* of the next requests */
-    bool needs_no_answer; /* the next requests */
-    bool is_starting;     /* inside request_start */
+    uint64_t client;             /* of the next requests */
+    struct request_times *times; /* the same; NULL: each has its own */
+    bool needs_no_answer;        /* the next requests */
+    bool is_starting;            /* inside request_start */
     struct call calls[CALLS];
 };
 
