@@ -61,7 +61,8 @@ struct message {
     unsigned heard_before; /* the endpoint's counters at the first transmission */
     unsigned answered_before;
     bool holds_slot;
-    bool is_refused; /* by our own system: told when the timer fires */
+    bool is_refused;  /* by our own system: told when the timer fires */
+    bool is_too_long; /* the reason */
     struct timer timer;
     TAILQ_ENTRY(message) entry;
 };
@@ -70,6 +71,7 @@ enum message_end {
     MESSAGE_END_RESET,       /* RST from the peer */
     MESSAGE_END_SPENT,       /* every transmission was made and the last timeout passed */
     MESSAGE_END_UNREACHABLE, /* vetted ICMP error, or our own system refuses the destination */
+    MESSAGE_END_TOO_LONG,    /* our own system sends no datagram of that length there */
     MESSAGE_END_DISPLACED,   /* never sent: the queue was full and others have fewer waiting */
     MESSAGE_END_GIVEN_UP,    /* never sent: message_layer_give_up */
     MESSAGE_END_SENT,        /* it has left, as `ends_when_sent` asks for */
@@ -166,8 +168,8 @@ enum message_refusal {
 /* Sends the message, at once or when its turn has come and a slot is free. Fields to fill before:
  * endpoint, datagram, length, is_confirmable, needs_no_answer, is_continuation, client, settings.
  * The state is QUEUED, UNACKED or NON_SENT afterwards, IDLE when it was refused. When the system
- * refuses the destination, `ended` with UNREACHABLE follows in a later turn, never from inside this
- * call. */
+ * refuses the destination or the length, `ended` with UNREACHABLE or TOO_LONG follows in a later
+ * turn, never from inside this call. */
 enum message_refusal message_send(struct message_layer *layer, struct message *message);
 /* Ends a message in any state without an event: its slot is free, the next in the queue goes out.
  * Fine on an idle one. */

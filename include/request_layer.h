@@ -36,6 +36,7 @@ enum request_failure {
                               has fewer waiting */
     REQUEST_BAD_TRANSFER,  /* 502: blocks that make no body (blockwise.h) */
     REQUEST_OUT_OF_MEMORY, /* 503: in the midst of a transfer */
+    REQUEST_DATAGRAM_TOO_LONG, /* 413 or 414: the way to the node takes no such datagram */
 };
 
 /* What is known of a request when an event is told; borrowed for the call. */

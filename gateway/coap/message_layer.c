@@ -67,6 +67,7 @@ static void transmit(struct message *message)
         return;
     }
     message->is_refused = true;
+    message->is_too_long = result == CHANNEL_TOO_LONG;
     timers_arm(layer->timers, &message->timer, 0);
 }
 
@@ -208,7 +209,8 @@ static void timeout_fired(void *handle)
         return;
     }
     if (message->is_refused) {
-        message_layer_finish(message, MESSAGE_END_UNREACHABLE);
+        message_layer_finish(message,
+                             message->is_too_long ? MESSAGE_END_TOO_LONG : MESSAGE_END_UNREACHABLE);
         return;
     }
     if (!message->is_confirmable) {

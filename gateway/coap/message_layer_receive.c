@@ -252,7 +252,8 @@ static void channel_undeliverable(void *handle, const struct endpoint_address *t
     }
     struct message *message = find_returned(endpoint, datagram, length, is_local);
     if (message != NULL)
-        message_layer_finish(message, MESSAGE_END_UNREACHABLE);
+        message_layer_finish(message, is_local && error == EMSGSIZE ? MESSAGE_END_TOO_LONG
+                                                                    : MESSAGE_END_UNREACHABLE);
     else if (layer->events.hint != NULL)
         layer->events.hint(layer->events.handle, endpoint, error);
 }

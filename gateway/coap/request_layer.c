@@ -357,6 +357,7 @@ static void message_ended(void *handle, struct message *message, enum message_en
     static const enum request_failure failures[] = {
         [MESSAGE_END_RESET] = REQUEST_RESET,
         [MESSAGE_END_UNREACHABLE] = REQUEST_UNREACHABLE,
+        [MESSAGE_END_TOO_LONG] = REQUEST_DATAGRAM_TOO_LONG,
         [MESSAGE_END_GIVEN_UP] = REQUEST_GIVEN_UP,
         [MESSAGE_END_DISPLACED] = REQUEST_DISPLACED,
     };

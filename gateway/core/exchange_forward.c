@@ -72,6 +72,21 @@ static enum step_result fail_queue_full(struct exchange *exchange)
     return STEP_ANSWERED;
 }
 
+/* Blocks are of 16 bytes at the least and options are in each of them: it is the longer part that
+ * stands in the way. */
+static enum step_result fail_datagram(struct exchange *exchange)
+{
+    const struct rest_message *message = &exchange->coap.message;
+    bool is_body = message->payload_length > rest_options_size(message);
+    char node[128];
+
+    return exchange_fail(exchange, PROBLEM_DATAGRAM_TOO_LONG, is_body ? 413 : 414,
+                         "the network takes no datagram of this length to %s: %s",
+                         exchange_node_phrase(exchange, node, sizeof node),
+                         is_body ? "send a smaller body, or set a smaller block_size"
+                                 : "path and query are too long");
+}
+
 static enum step_result fail_request(struct exchange *exchange, enum request_failure failure,
                                      const struct request_report *report)
 {
@@ -98,6 +113,8 @@ static enum step_result fail_request(struct exchange *exchange, enum request_fai
     case REQUEST_OUT_OF_MEMORY:
         return exchange_fail(exchange, PROBLEM_OUT_OF_MEMORY, 503,
                              "the gateway is short of memory");
+    case REQUEST_DATAGRAM_TOO_LONG:
+        return fail_datagram(exchange);
     case REQUEST_UNREACHABLE:
         break;
     }

@@ -100,6 +100,7 @@ void exchange_note_failure(struct exchange *exchange, enum request_failure failu
     case REQUEST_GIVEN_UP:
     case REQUEST_DISPLACED:
     case REQUEST_OUT_OF_MEMORY:
+    case REQUEST_DATAGRAM_TOO_LONG:
         return;
     case REQUEST_TIMED_OUT:
         if (!exchange->was_overdue)

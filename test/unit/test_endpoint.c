@@ -338,7 +338,7 @@ START_TEST(a_local_error_without_the_datagram_ends_the_only_message)
     message_end(w.layer, &b.message);
     give_back(&w.node, NULL, 0, EMSGSIZE, 1);
     ck_assert_uint_eq(w.ended, 1);
-    ck_assert_int_eq(w.end, MESSAGE_END_UNREACHABLE);
+    ck_assert_int_eq(w.end, MESSAGE_END_TOO_LONG);
 }
 END_TEST
 
@@ -357,6 +357,18 @@ START_TEST(a_refused_destination_is_told_in_a_later_turn)
     ck_assert_ptr_eq(w.told, &a.message);
     ck_assert_int_eq(b.message.state, MESSAGE_UNACKED);
     ck_assert_uint_eq(w.channel.count, 1);
+}
+END_TEST
+
+START_TEST(a_refused_length_is_told_in_a_later_turn)
+{
+    static struct sender a;
+    w.channel.result = CHANNEL_TOO_LONG;
+    ck_assert_int_eq(send_to(&w.node, &a, 1), 0);
+    ck_assert_uint_eq(w.ended, 0);
+    clock_advance(w.timers, 0);
+    ck_assert_uint_eq(w.ended, 1);
+    ck_assert_int_eq(w.end, MESSAGE_END_TOO_LONG);
 }
 END_TEST
 
@@ -399,6 +411,7 @@ int main(void)
     tcase_add_test(tests, an_icmp_error_for_an_acknowledged_request_is_a_hint);
     tcase_add_test(tests, a_local_error_without_the_datagram_ends_the_only_message);
     tcase_add_test(tests, a_refused_destination_is_told_in_a_later_turn);
+    tcase_add_test(tests, a_refused_length_is_told_in_a_later_turn);
     tcase_add_test(tests, a_refused_retransmission_ends_the_message);
     suite_add_tcase(suite, tests);
 

@@ -406,6 +406,11 @@ START_TEST(failures_say_what_a_person_can_act_on)
         {REQUEST_OUT_OF_MEMORY, {.transmissions = 1}, 503, ":out-of-memory\"", "memory"},
         {REQUEST_RESET, {.transmissions = 1}, 502, ":reset\"", "Reset"},
         {REQUEST_UNREACHABLE, {.transmissions = 1}, 502, ":unreachable\"", "cannot be reached"},
+        {REQUEST_DATAGRAM_TOO_LONG,
+         {.transmissions = 1},
+         414,
+         ":datagram-too-long\"",
+         "no datagram of this length to node kitchen: path and query"},
         {REQUEST_BAD_RESPONSE,
          {.transmissions = 1, .bad_option = 65001},
          502,
@@ -430,6 +435,24 @@ START_TEST(failures_say_what_a_person_can_act_on)
     send(HTTP_METHOD_GET, "/light");
     fixture_fail(REQUEST_TIMED_OUT, &cases[0].report);
     fixture_assert_body_has("the node of /light did not answer");
+}
+END_TEST
+
+START_TEST(a_body_that_no_datagram_takes_is_413_and_no_failure_of_the_node)
+{
+    static const struct request_report report = {.transmissions = 1};
+
+    fixture_request(HTTP_METHOD_PUT, "/light");
+    fixture_body("a body that is longer than the path before it");
+    ck_assert_int_eq(fixture_go(), EXCHANGE_PARKED);
+    fixture_fail(REQUEST_DATAGRAM_TOO_LONG, &report);
+    fixture_reply(413);
+    fixture_assert_body_has(":datagram-too-long\"");
+    fixture_assert_body_has("send a smaller body");
+    fixture_done();
+    fixture_get("/-/metrics");
+    ck_assert_ptr_null(
+        strstr(buffer_text(&fixture_reply(200)->body), "coapgw_coap_requests_total{"));
 }
 END_TEST
 
@@ -540,6 +563,7 @@ int main(void)
     tcase_add_test(tests, head_tells_a_length_only_when_it_knows_it);
     tcase_add_test(tests, a_body_outlives_its_client);
     tcase_add_test(tests, failures_say_what_a_person_can_act_on);
+    tcase_add_test(tests, a_body_that_no_datagram_takes_is_413_and_no_failure_of_the_node);
     tcase_add_test(tests, an_overdue_request_is_answered_once_and_runs_on);
     tcase_add_test(tests, the_access_log_has_one_line_for_each_request);
     tcase_add_test(tests, a_refusal_names_no_node_of_an_earlier_request);
