@@ -10,11 +10,13 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
+#include "id_table.h"
+
 /*
  * request_layer: RFC 7252 5.3, between the core's requests and the message layer. A request is one
  * block of memory: its state, its message and the datagram, which is written once and never copied
- * again. It is found by endpoint and token when a response comes and by its slot when the core
- * names it by id.
+ * again. It is found by endpoint and token when a response comes and by its id when the core
+ * names it.
  *
  * A request ends by being taken out of all tables first; then its event is told; then it is freed.
  * So an event may start and cancel whatever it likes, and nothing here touches a request behind its
@@ -26,8 +28,6 @@
  */
 
 enum {
-    SLOT_NONE = UINT32_MAX,
-    SLOTS_FIRST = 64,
     RETRY_AFTER_MAX_S = 60,
 };
 
@@ -39,7 +39,7 @@ struct request_key {
 
 struct request {
     struct request_layer *layer;
-    uint32_t slot;
+    uint64_t id;
     struct request_key key;
     struct message message;
     const struct request_events *events;
@@ -49,17 +49,10 @@ struct request {
     struct request_times *times;    /* borrowed, or `own_times` */
     struct request_times own_times; /* of this request alone */
     bool is_overdue;                /* told, or about to be */
-    bool is_cancelled;              /* has no slot in the table, and its events are not told */
+    bool is_cancelled;              /* has no id, and its events are not told */
     struct settings settings;       /* a copy: whoever cancels takes the others away */
     UT_hash_handle hh;
     uint8_t datagram[];
-};
-
-/* An id is the slot's number and its generation, which changes with each use. */
-struct slot {
-    struct request *request; /* NULL: free */
-    uint32_t generation;
-    uint32_t next_free;
 };
 
 struct request_layer {
@@ -70,9 +63,7 @@ struct request_layer {
     struct request_peer_events peer_events;
     struct request *requests; /* by key */
     size_t cancelled;         /* of them */
-    struct slot *slots;
-    uint32_t slot_count;
-    uint32_t first_free;
+    struct id_table ids;
 };
 
 /* --- tables --- */
@@ -124,49 +115,6 @@ static void keep_token(struct request_token *token, const struct request_key *ke
     memcpy(token->bytes, key->token, sizeof token->bytes);
 }
 
-static bool grow_slots(struct request_layer *layer)
-{
-    uint32_t count = layer->slot_count ? 2 * layer->slot_count : SLOTS_FIRST;
-    struct slot *slots = count > layer->slot_count && count < SLOT_NONE
-                             ? realloc(layer->slots, count * sizeof *slots)
-                             : NULL;
-    if (slots == NULL)
-        return false;
-    for (uint32_t i = layer->slot_count; i < count; i++)
-        slots[i] = (struct slot){.generation = 1, .next_free = i + 1 < count ? i + 1 : SLOT_NONE};
-    layer->first_free = layer->slot_count;
-    layer->slots = slots;
-    layer->slot_count = count;
-    return true;
-}
-
-static bool take_slot(struct request_layer *layer, struct request *request)
-{
-    if (layer->first_free == SLOT_NONE && !grow_slots(layer))
-        return false;
-    request->slot = layer->first_free;
-    struct slot *slot = &layer->slots[request->slot];
-    layer->first_free = slot->next_free;
-    slot->request = request;
-    return true;
-}
-
-static void free_slot(struct request_layer *layer, uint32_t index)
-{
-    struct slot *slot = &layer->slots[index];
-    slot->request = NULL;
-    /* Never 0, so that no id is. */
-    if (++slot->generation == 0)
-        slot->generation = 1;
-    slot->next_free = layer->first_free;
-    layer->first_free = index;
-}
-
-static uint64_t request_id(const struct request *request)
-{
-    return (uint64_t)request->layer->slots[request->slot].generation << 32 | request->slot;
-}
-
 /* --- the end of a request --- */
 
 /* Takes it out of all tables; nothing happens to it any more. */
@@ -178,7 +126,7 @@ static void withdraw(struct request *request)
     if (request->is_cancelled)
         layer->cancelled--;
     else
-        free_slot(layer, request->slot);
+        id_table_remove(&layer->ids, request->id);
     timers_disarm(layer->timers, &request->deadline);
     message_end(layer->messages, &request->message);
 }
@@ -461,7 +409,7 @@ struct request_layer *request_layer_new(const struct request_layer_options *opti
     layer->timers = options->message.timers;
     layer->token_random = options->token_random;
     layer->maximum_endpoints = options->message.maximum_endpoints;
-    layer->first_free = SLOT_NONE;
+    id_table_init(&layer->ids);
     struct message_layer_options message = options->message;
     message.maximum_outstanding = options->maximum_requests;
     layer->messages = message_layer_new(&message, &events);
@@ -485,7 +433,7 @@ void request_layer_free(struct request_layer *layer)
         timers_disarm(layer->timers, &request->deadline);
         free(request);
     }
-    free(layer->slots);
+    id_table_clear(&layer->ids);
     free(layer);
 }
 
@@ -560,14 +508,15 @@ static struct request *make_request(struct request_layer *layer, const struct re
         .settings = *spec->settings,
     };
     memcpy(request->datagram, datagram, length);
-    if (!take_slot(layer, request)) {
+    request->id = id_table_add(&layer->ids, request);
+    if (request->id == 0) {
         free(request);
         return NULL;
     }
     HASH_ADD_BYHASHVALUE(hh, layer->requests, key, sizeof request->key, hash_key(&request->key),
                          request);
     if (request->hh.tbl == NULL) {
-        free_slot(layer, request->slot);
+        id_table_remove(&layer->ids, request->id);
         free(request);
         return NULL;
     }
@@ -627,27 +576,18 @@ enum request_refusal request_start(struct request_layer *layer, const struct req
     keep_token(spec->token, &key);
     if (has_echo)
         endpoint_keep_echo(endpoint, NULL, 0);
-    *id = request_id(request);
+    *id = request->id;
     return REQUEST_STARTED;
-}
-
-static struct request *request_of_id(const struct request_layer *layer, uint64_t id)
-{
-    uint32_t index = (uint32_t)id;
-
-    if (index >= layer->slot_count || layer->slots[index].generation != id >> 32)
-        return NULL;
-    return layer->slots[index].request;
 }
 
 void request_cancel(struct request_layer *layer, uint64_t id)
 {
-    struct request *request = request_of_id(layer, id);
+    struct request *request = id_table_find(&layer->ids, id);
 
     if (request == NULL)
         return;
     if (request->message.transmissions > 0) {
-        free_slot(layer, request->slot);
+        id_table_remove(&layer->ids, request->id);
         request->is_cancelled = true;
         request->times = &request->own_times;
         layer->cancelled++;
@@ -659,7 +599,7 @@ void request_cancel(struct request_layer *layer, uint64_t id)
 
 bool request_is_waiting(const struct request_layer *layer, uint64_t id)
 {
-    const struct request *request = request_of_id(layer, id);
+    const struct request *request = id_table_find(&layer->ids, id);
 
     return request != NULL && request->message.transmissions == 0;
 }
