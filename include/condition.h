@@ -18,10 +18,10 @@ struct rest_request;
 
 enum { CONDITION_ETAGS_MAX = 8 };
 
-/* Adds ETag options for those tags that this gateway can have written in reply to a request with
- * that Accept (a Content-Format, or -1), each once, in the client's order. Stops after `maximum`,
- * or when no room is left: the others are judged on the reply all the same. Returns how many it
- * added. `method` is the effective one. */
+/* Adds ETag options to a GET or HEAD for those tags that this gateway can have written in reply to
+ * a request with that Accept (a Content-Format, or -1), each once, in the client's order. Stops
+ * after `maximum`, or when no room is left: the others are judged on the reply all the same.
+ * Returns how many it added. `method` is the effective one. */
 size_t condition_add_etags(const struct http_request *request, enum http_method method, int accept,
                            struct rest_request *out, size_t maximum);
 

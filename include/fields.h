@@ -11,8 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct http_request;
-struct http_reply;
+#include "http_message.h"
+
 struct rest_message;
 struct rest_request;
 
@@ -24,10 +24,10 @@ enum fields_outcome {
     FIELDS_BAD_SYNTAX,          /* 400 */
     FIELDS_TOO_LONG,            /* 414: no room for the options */
 };
-/* Adds If-Match and If-None-Match. `accept` is the Content-Format asked for, or -1: a tag whose
- * suffix names another format does not match (OPT-05). */
-enum fields_outcome fields_to_options(const struct http_request *request, int accept,
-                                      struct rest_request *out);
+/* Adds If-Match and If-None-Match. `method` is the effective one; `accept` is the Content-Format
+ * asked for, or -1: a tag whose suffix names another format does not match (OPT-05). */
+enum fields_outcome fields_to_options(const struct http_request *request, enum http_method method,
+                                      int accept, struct rest_request *out);
 
 /* Adds ETag ("0a1b", with "-<cf>" when `accept` is not -1), in reply to GET and HEAD. 0 or -1. */
 int fields_add_etag(const struct rest_message *response, int accept, struct http_reply *reply);

@@ -59,7 +59,9 @@ size_t condition_add_etags(const struct http_request *request, enum http_method 
                            struct rest_request *out, size_t maximum)
 {
     struct asking asking = {.out = out, .accept = accept, .maximum = maximum};
-    if (method_is_safe(method) && entity_tag_read_list(request, FIELD) == ENTITY_TAG_LIST_TAGS)
+    /* What answers a QUERY has no tag of ours: that of a GET says nothing of it (COND-13). */
+    bool has_tags = method == HTTP_METHOD_GET || method == HTTP_METHOD_HEAD;
+    if (has_tags && entity_tag_read_list(request, FIELD) == ENTITY_TAG_LIST_TAGS)
         (void)entity_tag_walk(request, FIELD, ask, &asking);
     return asking.added;
 }

@@ -68,11 +68,11 @@ static enum fields_outcome map_if_match(const struct http_request *request, int 
 }
 
 static enum fields_outcome map_if_none_match(const struct http_request *request,
-                                             struct rest_request *out)
+                                             enum http_method method, struct rest_request *out)
 {
     /* In a GET it is a question about freshness, not a precondition of the node's: CoAP's
      * If-None-Match would answer 4.12 where HTTP wants 304 (condition.h). */
-    if (method_is_safe(request->method))
+    if (method_is_safe(method))
         return FIELDS_FINE;
     switch (entity_tag_read_list(request, "If-None-Match")) {
     case ENTITY_TAG_LIST_ABSENT:
@@ -89,11 +89,11 @@ static enum fields_outcome map_if_none_match(const struct http_request *request,
                                                                           : FIELDS_TOO_LONG;
 }
 
-enum fields_outcome fields_to_options(const struct http_request *request, int accept,
-                                      struct rest_request *out)
+enum fields_outcome fields_to_options(const struct http_request *request, enum http_method method,
+                                      int accept, struct rest_request *out)
 {
     enum fields_outcome outcome = map_if_match(request, accept, out);
-    return outcome == FIELDS_FINE ? map_if_none_match(request, out) : outcome;
+    return outcome == FIELDS_FINE ? map_if_none_match(request, method, out) : outcome;
 }
 
 int fields_add_etag(const struct rest_message *response, int accept, struct http_reply *reply)

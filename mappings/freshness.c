@@ -64,7 +64,9 @@ int freshness_add_fields(const struct rest_message *response, const struct fresh
     }
 
     bool is_error = use->status >= 400;
-    bool may_be_kept = is_error ? is_explicit : response->code == REST_CODE(2, 5);
+    bool may_be_kept = is_error
+                           ? is_explicit
+                           : response->code == REST_CODE(2, 5) || response->code == REST_CODE(2, 3);
     if (use->is_cacheable_method && may_be_kept)
         return http_reply_add(reply, "Cache-Control", "%smax-age=%" PRIu32,
                               use->is_private ? "private, " : "", remaining(max_age, use->age_us));

@@ -65,7 +65,8 @@ enum step_result exchange_check_media(struct exchange *exchange)
 
 static enum step_result add_fields(struct exchange *exchange)
 {
-    switch (fields_to_options(exchange->request, exchange->accept, &exchange->coap)) {
+    switch (fields_to_options(exchange->request, (enum http_method)exchange->method,
+                              exchange->accept, &exchange->coap)) {
     case FIELDS_FINE:
         return STEP_NEXT;
     case FIELDS_PRECONDITION_FAILED:
@@ -147,8 +148,10 @@ bool exchange_next_candidate(struct exchange *exchange)
         return false;
     rest_request_remove(&exchange->coap, REST_OPTION_ACCEPT);
     exchange->accept = exchange->choice.formats[++exchange->candidate];
-    return rest_request_add_uint(&exchange->coap, REST_OPTION_ACCEPT, (uint32_t)exchange->accept) ==
-           0;
+    if (rest_request_add_uint(&exchange->coap, REST_OPTION_ACCEPT, (uint32_t)exchange->accept) != 0)
+        return false;
+    (void)exchange_add_client_etags(exchange);
+    return true;
 }
 
 /* RFC 7252 6.4: the host as an option, also when it is an address literal. */
@@ -265,5 +268,6 @@ enum step_result exchange_route(struct exchange *exchange)
     if (rest_options_size(&exchange->coap.message) + PDU_HEADER_SIZE + PDU_TOKEN_MAX >
         REST_REQUEST_SIZE)
         return fail_too_long(exchange);
+    (void)exchange_add_client_etags(exchange);
     return STEP_NEXT;
 }

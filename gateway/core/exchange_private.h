@@ -149,6 +149,15 @@ enum step_result exchange_route(struct exchange *exchange);
 /* Asks for the next Content-Format of the client's Accept. False when there is none. */
 bool exchange_next_candidate(struct exchange *exchange);
 
+/* exchange_condition.c: If-None-Match of GET and HEAD. */
+/* Asks the node about the entity tags that the client has, in place of ETag options that stand
+ * there; those for which there is no room are left out. Returns how many it asks about. */
+size_t exchange_add_client_etags(struct exchange *exchange);
+/* True for a 2.03 with one of the entity tags that the request asked about. */
+bool exchange_is_confirmation(const struct exchange *exchange, const struct rest_message *response);
+/* Turns a complete reply into 304 when its client has what is in it. */
+void exchange_judge_condition(struct exchange *exchange);
+
 /* exchange_node.c */
 /* Chooses the first of the remaining addresses at which a node may be asked. NEXT; or ANSWERED with
  * 504 when all of them are unreachable. */

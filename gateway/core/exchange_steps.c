@@ -173,6 +173,10 @@ static enum step_result step_body(struct exchange *exchange)
 
     if (request->has_body && !takes_content(exchange->method))
         return fail_content(exchange);
+    /* RFC 9110 14.5: a fragment must not be stored as the whole. */
+    if (exchange->method == HTTP_METHOD_PUT && http_request_field(request, "Content-Range") != NULL)
+        return exchange_fail(exchange, PROBLEM_BAD_REQUEST, 400,
+                             "a PUT replaces the whole resource: Content-Range has no meaning");
     if (request->has_body && !request->has_length && exchange->rules->require_length)
         return exchange_fail(exchange, PROBLEM_LENGTH_REQUIRED, 411,
                              "this resource takes only bodies with a Content-Length");

@@ -60,8 +60,8 @@ static const char *code_phrase(uint8_t code, char *text, size_t size)
     return text;
 }
 
-/* Codes that answer a question which the request did not ask: 2.03 an ETag, 2.31 a block; and
- * classes that are none of a response (STATUS-41, 42). */
+/* Codes that answer a question which the request did not ask: 2.03 an ETag (unless it confirms one
+ * of the client's), 2.31 a block; and classes that are none of a response (STATUS-41, 42). */
 static bool is_unexpected(uint8_t code)
 {
     unsigned class = REST_CODE_CLASS(code);
@@ -124,7 +124,9 @@ static void read_response(struct translation *translation)
     note_size_limit(translation);
     translation->client_field = find_blamed_field(translation);
     context.blames_client_field = translation->client_field != NULL;
-    translation->status = status_from_code(translation->response->code, &context);
+    translation->status = exchange_is_confirmation(exchange, translation->response)
+                              ? 304
+                              : status_from_code(translation->response->code, &context);
     /* RFC 7240 4.2: what became of it is told by the status alone. */
     translation->is_minimal =
         exchange->preferences.return_minimal && (translation->response->code == REST_CODE(2, 2) ||
@@ -244,7 +246,7 @@ static int add_body(struct translation *translation)
     const struct rest_message *response = translation->response;
     char node[128];
 
-    if (translation->status == 204)
+    if (translation->status == 204 || translation->status == 304)
         return 0;
     if (translation->client_field != NULL) {
         (void)exchange_fail(exchange, PROBLEM_TRANSLATION, translation->status,
@@ -279,7 +281,8 @@ static int add_etag(struct translation *translation)
     bool is_get = (exchange->method & (HTTP_METHOD_GET | HTTP_METHOD_HEAD)) != 0;
     bool is_put = exchange->method == HTTP_METHOD_PUT && exchange->rules->put_etag;
 
-    if (is_error(translation) || (is_get && translation->status != 200) || (!is_get && !is_put))
+    if (is_error(translation) || (!is_get && !is_put) ||
+        (is_get && translation->status != 200 && translation->status != 304))
         return 0;
     return fields_add_etag(translation->response, is_get ? exchange->accept : MEDIA_FORMAT_NONE,
                            &exchange->reply);
@@ -391,6 +394,7 @@ static void make_reply(struct translation *translation, const struct request_rep
                                    },
                                    &exchange->reply);
     failed |= add_vary(translation);
+    exchange_judge_condition(exchange);
     if (translation->is_minimal)
         failed |= http_reply_add(&exchange->reply, "Preference-Applied", "return=minimal");
     failed |= add_traces(exchange, response, report);
@@ -408,7 +412,7 @@ void exchange_translate(struct exchange *exchange, const struct rest_message *re
     char node[128];
 
     (void)exchange_node_phrase(exchange, node, sizeof node);
-    if (is_unexpected(response->code)) {
+    if (is_unexpected(response->code) && !exchange_is_confirmation(exchange, response)) {
         fail_unexpected(exchange, response->code);
     } else if (response->code == REST_CODE(2, 1) && fields_has_reserved_location(response)) {
         log_write_limited(core->options.log, &core->peer_limit, timers_now_us(core->options.timers),

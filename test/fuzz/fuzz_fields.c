@@ -189,7 +189,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     accept = formats[fuzz_take_byte(&input) % (sizeof formats / sizeof *formats)];
     request.field_count = fuzz_take_fields(&input, fields);
     rest_request_init(&coap);
-    check_outcome(&request, accept, &coap, fields_to_options(&request, accept, &coap));
+    check_outcome(&request, accept, &coap,
+                  fields_to_options(&request, request.method, accept, &coap));
     check_condition(&request, accept);
     check_joining(&request);
     check_preferences(&request);

@@ -3,6 +3,7 @@
 SCENARIOS = test/integration/block-lenient.scn \
 	test/integration/block_download.scn test/integration/block_loss.scn \
 	test/integration/block_upload.scn test/integration/clock.scn \
+	test/integration/conditional.scn \
 	test/integration/congestion.scn \
 	test/integration/daemon.scn \
 	test/integration/discovery.scn \

@@ -22,7 +22,7 @@ static enum fields_outcome map(enum http_method method, const char *name, const 
     struct http_field field = {name, value};
     struct http_request request = {.method = method, .fields = &field, .field_count = 1};
     rest_request_init(&options);
-    return fields_to_options(&request, accept, &options);
+    return fields_to_options(&request, method, accept, &options);
 }
 
 /* The options as "1=aa 1=bbcc 5=". */
@@ -89,7 +89,7 @@ START_TEST(several_if_match_fields_are_one_list)
     static const struct http_field fields[] = {{"If-Match", "\"aa\""}, {"If-Match", "\"bb\""}};
     struct http_request request = {.method = HTTP_METHOD_PUT, .fields = fields, .field_count = 2};
     rest_request_init(&options);
-    ck_assert_int_eq(fields_to_options(&request, -1, &options), FIELDS_FINE);
+    ck_assert_int_eq(fields_to_options(&request, HTTP_METHOD_PUT, -1, &options), FIELDS_FINE);
     ck_assert_str_eq(options_text(), "1=aa 1=bb");
 }
 END_TEST
@@ -117,6 +117,7 @@ START_TEST(if_none_match_is_mapped_only_as_a_star_on_unsafe_methods)
         {HTTP_METHOD_GET, "*", FIELDS_FINE, ""},
         {HTTP_METHOD_GET, "\"aa\"", FIELDS_FINE, ""},
         {HTTP_METHOD_HEAD, "\"aa\"", FIELDS_FINE, ""},
+        {HTTP_METHOD_QUERY, "\"aa\"", FIELDS_FINE, ""},
         {HTTP_METHOD_PUT, "\"aa\"", FIELDS_NOT_MAPPABLE, ""},
         {HTTP_METHOD_DELETE, "W/\"aa\"", FIELDS_NOT_MAPPABLE, ""},
         {HTTP_METHOD_PUT, "aa", FIELDS_BAD_SYNTAX, ""},
