@@ -30,6 +30,13 @@ const char *exchange_node_phrase(const struct exchange *exchange, char *text, si
     return text;
 }
 
+/* HTTP caches may guess a lifetime for some errors (RFC 9110 15.1); ours may be over in a moment.
+ */
+static void keep_out_of_caches(struct http_reply *reply)
+{
+    (void)http_reply_add(reply, "Cache-Control", "no-store");
+}
+
 void exchange_add_allow(struct exchange *exchange, unsigned methods)
 {
     struct buffer text;
@@ -68,8 +75,7 @@ enum step_result exchange_fail(struct exchange *exchange, enum problem_type type
     http_reply_init(&exchange->reply, body_maximum);
     exchange->reply.status = status;
     (void)problem_write(&problem, exchange->request, &exchange->reply);
-    if (status == 503 || status == 429)
-        (void)http_reply_add(&exchange->reply, "Cache-Control", "no-store");
+    keep_out_of_caches(&exchange->reply);
     exchange->step = EXCHANGE_STEP_ANSWERED;
     return STEP_ANSWERED;
 }
@@ -105,6 +111,5 @@ void exchange_refusal(struct core *core, unsigned status, const char *slug, cons
             problem.type = (enum problem_type)i;
     reply->status = status;
     (void)problem_write(&problem, request, reply);
-    if (status == 503 || status == 429)
-        (void)http_reply_add(reply, "Cache-Control", "no-store");
+    keep_out_of_caches(reply);
 }
