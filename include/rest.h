@@ -99,6 +99,8 @@ enum rest_verdict rest_check_response(struct rest_message *response, uint16_t *n
 bool rest_option_is_unrecognised(uint16_t number, size_t length);
 /* "If-Match" etc., or NULL for an unknown number. */
 const char *rest_option_name(uint16_t number);
+/* True for the options that say which resource a request is for, a proxy's included. */
+bool rest_option_names_resource(uint16_t number);
 
 /* Writes "2.05" and returns `text`. */
 const char *rest_code_format(uint8_t code, char text[8]);

@@ -430,8 +430,10 @@ bool document_read_number(struct document *document, const struct document_place
     return true;
 }
 
-bool document_read_real(struct document *document, const struct document_place *place,
-                        const char *key, double minimum, double maximum, double *value)
+/* `what` stands behind "a number" in the error. */
+static bool read_number(struct document *document, const struct document_place *place,
+                        const char *key, const char *what, double minimum, double maximum,
+                        double *value)
 {
     struct document_place member = document_member(document, place, key);
     if (member.value == NULL) {
@@ -439,27 +441,28 @@ bool document_read_real(struct document *document, const struct document_place *
     }
     double number = json_number_value(member.value);
     if (!json_is_number(member.value) || !(number >= minimum && number <= maximum)) {
-        document_error(document, &member, "must be a number from %.10g to %.10g", minimum, maximum);
+        document_error(document, &member, "must be a number%s from %.10g to %.10g", what, minimum,
+                       maximum);
         return false;
     }
     *value = number;
     return true;
 }
 
+bool document_read_real(struct document *document, const struct document_place *place,
+                        const char *key, double minimum, double maximum, double *value)
+{
+    return read_number(document, place, key, "", minimum, maximum, value);
+}
+
 bool document_read_seconds(struct document *document, const struct document_place *place,
                            const char *key, double minimum, double maximum, uint32_t *value_ms)
 {
-    struct document_place member = document_member(document, place, key);
-    if (member.value == NULL) {
+    double seconds;
+    if (!read_number(document, place, key, " of seconds", minimum, maximum, &seconds)) {
         return false;
     }
-    double number = json_number_value(member.value);
-    if (!json_is_number(member.value) || !(number >= minimum && number <= maximum)) {
-        document_error(document, &member, "must be a number of seconds from %.10g to %.10g",
-                       minimum, maximum);
-        return false;
-    }
-    *value_ms = (uint32_t)(number * 1000 + 0.5);
+    *value_ms = (uint32_t)(seconds * 1000 + 0.5);
     return true;
 }
 

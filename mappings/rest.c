@@ -221,6 +221,21 @@ const char *rest_option_name(uint16_t number)
     return find_facts(number, &facts) ? facts.name : NULL;
 }
 
+bool rest_option_names_resource(uint16_t number)
+{
+    switch (number) {
+    case REST_OPTION_URI_HOST:
+    case REST_OPTION_URI_PORT:
+    case REST_OPTION_URI_PATH:
+    case REST_OPTION_URI_QUERY:
+    case REST_OPTION_PROXY_URI:
+    case REST_OPTION_PROXY_SCHEME:
+        return true;
+    default:
+        return false;
+    }
+}
+
 const char *rest_code_format(uint8_t code, char text[8])
 {
     snprintf(text, 8, "%d.%02d", REST_CODE_CLASS(code), REST_CODE_DETAIL(code));

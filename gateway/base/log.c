@@ -155,21 +155,32 @@ static void write_line(const struct log *log, enum log_level level, const char *
     fflush(log->stream);
 }
 
+/* `left_out`: lines like this one that were not written. */
+static void write_formatted(struct log *log, enum log_level level, unsigned left_out,
+                            const char *format, va_list arguments)
+{
+    int saved_errno = errno;
+    char message[MESSAGE_SIZE];
+    int length = vsnprintf(message, sizeof message, format, arguments);
+    if (length >= 0) {
+        size_t used = strlen(message);
+        if (left_out > 0) {
+            snprintf(message + used, sizeof message - used, " (%u more left out)", left_out);
+        }
+        write_line(log, level, message);
+    }
+    errno = saved_errno;
+}
+
 void log_write(struct log *log, enum log_level level, const char *format, ...)
 {
     if (!log_enabled(log, level)) {
         return;
     }
-    int saved_errno = errno;
-    char message[MESSAGE_SIZE];
     va_list arguments;
     va_start(arguments, format);
-    int length = vsnprintf(message, sizeof message, format, arguments);
+    write_formatted(log, level, 0, format, arguments);
     va_end(arguments);
-    if (length >= 0) {
-        write_line(log, level, message);
-    }
-    errno = saved_errno;
 }
 
 void log_write_limited(struct log *log, struct log_limit *limit, uint64_t now_us,
@@ -182,21 +193,10 @@ void log_write_limited(struct log *log, struct log_limit *limit, uint64_t now_us
         limit->suppressed++;
         return;
     }
-    int saved_errno = errno;
-    char message[MESSAGE_SIZE];
     va_list arguments;
     va_start(arguments, format);
-    int length = vsnprintf(message, sizeof message, format, arguments);
+    write_formatted(log, level, limit->suppressed, format, arguments);
     va_end(arguments);
-    if (length >= 0) {
-        size_t used = strlen(message);
-        if (limit->suppressed > 0) {
-            snprintf(message + used, sizeof message - used, " (%u more left out)",
-                     limit->suppressed);
-        }
-        write_line(log, level, message);
-    }
     limit->next_us = now_us + 1000000;
     limit->suppressed = 0;
-    errno = saved_errno;
 }

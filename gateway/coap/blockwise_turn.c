@@ -15,22 +15,6 @@
  * which they came, so that whoever waits longest is next.
  */
 
-/* Options that name the resource. */
-static bool names_resource(uint16_t number)
-{
-    switch (number) {
-    case REST_OPTION_URI_HOST:
-    case REST_OPTION_URI_PORT:
-    case REST_OPTION_URI_PATH:
-    case REST_OPTION_URI_QUERY:
-    case REST_OPTION_PROXY_URI:
-    case REST_OPTION_PROXY_SCHEME:
-        return true;
-    default:
-        return false;
-    }
-}
-
 /* All options but those that are no part of the cache key (RFC 7252 5.4.6). */
 static bool is_in_cache_key(uint16_t number)
 {
@@ -76,7 +60,7 @@ static bool have_same_peer(const struct transfer *a, const struct transfer *b)
 static bool have_same_resource(const struct transfer *a, const struct transfer *b)
 {
     return have_same_peer(a, b) &&
-           have_same_options(a->spec.message, b->spec.message, names_resource);
+           have_same_options(a->spec.message, b->spec.message, rest_option_names_resource);
 }
 
 static bool have_same_tag(const struct transfer *a, const struct transfer *b)

@@ -168,23 +168,31 @@ static int read_network(struct document *document, const struct document_place *
     return 0;
 }
 
+/* Room for the elements of an array, and never none; NULL with an error noted. */
+static void *make_elements(struct document *document, const struct document_place *array,
+                           size_t size)
+{
+    void *elements;
+
+    if (!document_expect_array(document, array))
+        return NULL;
+    elements = calloc(json_array_size(array->value) + 1, size);
+    if (elements == NULL)
+        document_error(document, array, "%s", no_memory);
+    return elements;
+}
+
 static bool read_targets(struct document *document, const struct document_place *place,
                          struct access_rule *rule)
 {
     struct document_place array = document_member(document, place, "targets");
-    size_t count;
 
     if (array.value == NULL)
         return true;
-    if (!document_expect_array(document, &array))
+    rule->targets = make_elements(document, &array, sizeof *rule->targets);
+    if (rule->targets == NULL)
         return false;
-    count = json_array_size(array.value);
-    rule->targets = calloc(count + 1, sizeof *rule->targets);
-    if (rule->targets == NULL) {
-        document_error(document, &array, "%s", no_memory);
-        return false;
-    }
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < json_array_size(array.value); i++) {
         struct document_place element = document_element(&array, i);
 
         rule->target_count = i + 1;
@@ -198,19 +206,13 @@ static bool read_networks(struct document *document, const struct document_place
                           struct access_rule *rule)
 {
     struct document_place array = document_member(document, place, "networks");
-    size_t count;
 
     if (array.value == NULL)
         return true;
-    if (!document_expect_array(document, &array))
+    rule->networks = make_elements(document, &array, sizeof *rule->networks);
+    if (rule->networks == NULL)
         return false;
-    count = json_array_size(array.value);
-    rule->networks = calloc(count + 1, sizeof *rule->networks);
-    if (rule->networks == NULL) {
-        document_error(document, &array, "%s", no_memory);
-        return false;
-    }
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < json_array_size(array.value); i++) {
         struct document_place element = document_element(&array, i);
 
         if (read_network(document, &element, &rule->networks[i]) != 0)
@@ -450,17 +452,12 @@ static void limit_names(const struct access_table *table, struct document *docum
 void access_load(struct access_table *table, struct document *document,
                  const struct document_place *place)
 {
-    size_t count;
-
-    if (place->value == NULL || !document_expect_array(document, place))
+    if (place->value == NULL)
         return;
-    count = json_array_size(place->value);
-    table->rules = calloc(count + 1, sizeof *table->rules);
-    if (table->rules == NULL) {
-        document_error(document, place, "%s", no_memory);
+    table->rules = make_elements(document, place, sizeof *table->rules);
+    if (table->rules == NULL)
         return;
-    }
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < json_array_size(place->value); i++) {
         struct document_place element = document_element(place, i);
 
         if (read_rule(document, &element, &table->rules[table->rule_count]))

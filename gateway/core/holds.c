@@ -53,21 +53,6 @@ void holds_free(struct holds *holds)
     free(holds);
 }
 
-static bool names_resource(uint16_t number)
-{
-    switch (number) {
-    case REST_OPTION_URI_HOST:
-    case REST_OPTION_URI_PORT:
-    case REST_OPTION_URI_PATH:
-    case REST_OPTION_URI_QUERY:
-    case REST_OPTION_PROXY_URI:
-    case REST_OPTION_PROXY_SCHEME:
-        return true;
-    default:
-        return false;
-    }
-}
-
 uint64_t holds_key(const struct holds *holds, const struct endpoint_address *peer, uint8_t method,
                    const struct rest_message *request)
 {
@@ -79,7 +64,7 @@ uint64_t holds_key(const struct holds *holds, const struct endpoint_address *pee
     for (size_t i = 0; i < request->option_count; i++) {
         const struct rest_option *option = &request->options[i];
 
-        if (!names_resource(option->number))
+        if (!rest_option_names_resource(option->number))
             continue;
         if ((size_t)option->length + OPTION_HEAD > sizeof text - length)
             break;
