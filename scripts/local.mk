@@ -4,4 +4,4 @@ TESTS += $(SOURCE_CHECKS)
 EXTRA_DIST += $(SOURCE_CHECKS) scripts/conformance scripts/check scripts/demo \
 	scripts/install-dependencies scripts/nightly scripts/coverage \
 	scripts/reviewed-findings .clang-tidy \
-	scripts/fuzz-coverage .ci/run
+	scripts/fuzz-coverage scripts/valgrind-findings .ci/run

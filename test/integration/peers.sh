@@ -1,7 +1,8 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: BSD-2-Clause
 # What the tests against real CoAP servers share; each peer-*.sh reads it, starts its server and
-# says which resources that has. Ready is a line on a pipe: nothing here sleeps.
+# says which resources that has. Ready is a line on a pipe: nothing here sleeps. COAPGW is the daemon
+# (./coapgw).
 set -eu
 
 : "${srcdir:=.}"
@@ -65,7 +66,7 @@ start_gateway() {
 { "http": { "listen": ["127.0.0.1:0"] }, "auth": "none", "coap": { ${coap_settings:-} },
   "access": [ { "targets": ["coap://127.0.0.1:$1"] } ] }
 END
-    start coapgw 'listening on http://' ./coapgw -c "$work/coapgw.json"
+    start coapgw 'listening on http://' "${COAPGW:-./coapgw}" -c "$work/coapgw.json"
     gateway=http://127.0.0.1:$(printf '%s\n' "$ready" | sed 's/.*http:\/\/127\.0\.0\.1:\([0-9]*\).*/\1/')
     # shellcheck disable=SC2034 # used by the scripts that read this one
     target=$gateway/hc/coap://127.0.0.1:$1

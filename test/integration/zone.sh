@@ -33,7 +33,7 @@ cat >"$work/mappings/zone.json" <<END
   "mappings": [ { "path": "/light", "target": "coap://[fe80::1%25lo]:$port/kitchen/light" },
                 { "path": "/gone", "target": "coap://[fe80::1%25nosuch0]:$port/x" } ] }
 END
-start coapgw 'listening on http://' ./coapgw -c "$work/coapgw.json"
+start coapgw 'listening on http://' "${COAPGW:-./coapgw}" -c "$work/coapgw.json"
 gateway=http://127.0.0.1:$(printf '%s\n' "$ready" | sed 's/.*http:\/\/127\.0\.0\.1:\([0-9]*\).*/\1/')
 check 200 off -g "$gateway/hc/coap://%5Bfe80::1%25lo%5D:$port/kitchen/light"
 check 200 off "$gateway/light"

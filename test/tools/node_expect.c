@@ -163,6 +163,7 @@ static bool expect_retransmission(struct scenario *scenario, struct scripted_nod
         return scenario_differ(scenario, &expected, &shown);
     }
     double gap = got->time - first->time;
+    maximum *= scenario->patience;
     first->time = got->time;
     if (gap < minimum || gap > maximum)
         return scenario_fail(scenario, "expected: a gap of %.3f..%.3f s\n    got:      %.3f s",

@@ -209,6 +209,7 @@ static bool verb_took(struct scenario *scenario, const struct words *words, cons
     if (!words_seconds(words_at(words, 1), &minimum) ||
         !words_seconds(words_at(words, 2), &maximum))
         return scenario_fail(scenario, "took MIN MAX in seconds");
+    maximum *= scenario->patience;
     return (took >= minimum && took <= maximum) ||
            scenario_fail(scenario, "expected: an answer after %.2f..%.2f s\n    got:      %.3f s",
                          minimum, maximum, took);

@@ -146,7 +146,7 @@ static bool run_line(struct scenario *scenario, const char *line)
         seconds = strtod(scenario_rest(text), NULL);
         text = scenario_rest(scenario_rest(text));
     }
-    scenario->until = gateway_process_now() + seconds;
+    scenario->until = gateway_process_now() + seconds * scenario->patience;
     bool raw = script_begins(text, "has") || script_begins(text, "field") ||
                script_begins(text, "metric") || strncmp(scenario_rest(text), "~ ", 2) == 0;
     bool held = words_split(&words, text) || raw ||
@@ -255,7 +255,7 @@ static void run_case(struct run *run, size_t begin, size_t end)
     for (size_t i = 0; i < SCENARIO_NODES; i++)
         scripted_node_begin_case(&scenario->nodes[i]);
     bytes_empty(&scenario->transcript);
-    scenario->until = gateway_process_now() + SCENARIO_SECONDS;
+    scenario->until = gateway_process_now() + SCENARIO_SECONDS * scenario->patience;
     bool held = !mentions_metric(&run->script, begin, end) || scenario->gateway.pid == 0 ||
                 gateway_verbs_read_metrics(scenario, &scenario->metrics_before);
     held = held && run_lines(run, begin + 1, end, &failed_at);
@@ -363,16 +363,18 @@ static void clean_up(struct run *run, bool keep)
 
 int main(int argc, char **argv)
 {
-    struct run run = {.scenario = {.gateway = {.log_fd = -1}}};
+    struct run run = {.scenario = {.gateway = {.log_fd = -1}, .patience = 1}};
     const char *folder = ".";
-    for (int option; (option = getopt(argc, argv, "g:d:")) != -1;) {
+    for (int option; (option = getopt(argc, argv, "g:d:p:")) != -1;) {
         if (option == 'g')
             run.scenario.program = optarg;
         else if (option == 'd')
             folder = optarg;
+        else if (option == 'p')
+            run.scenario.patience = strtod(optarg, NULL);
     }
-    if (optind + 1 != argc || run.scenario.program == NULL) {
-        fprintf(stderr, "usage: scenario -g gateway [-d folder] file\n");
+    if (optind + 1 != argc || run.scenario.program == NULL || run.scenario.patience < 1) {
+        fprintf(stderr, "usage: scenario -g gateway [-d folder] [-p patience] file\n");
         return 64;
     }
     if (access(run.scenario.program, X_OK) != 0) {

@@ -26,6 +26,7 @@ struct scenario {
     struct bytes transcript;    /* of this case, for the report of a failure */
     struct bytes failure;       /* why the last verb failed */
     struct bytes metrics_before; /* the metrics page at the start of the case */
+    double patience;             /* how many times as long as written everything may take */
     double until;                /* when the present verb gives up waiting */
 };
 
