@@ -82,6 +82,7 @@ static void set_default_numbers(struct config *config)
     policy->takes_query = true;
     policy->outstanding = 1000;
     policy->cache_limits = (struct cache_limits){.bytes = 16 << 20, .entries = 10000};
+    policy->memory = 64 << 20;
     policy->defaults.content_format = MEDIA_FORMAT_NONE;
     policy->defaults.is_cached = true;
     settings_init(&policy->defaults.settings);

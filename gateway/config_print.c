@@ -55,13 +55,13 @@ static json_t *print_http(const struct config *config)
     const struct policy *policy = config->policy;
     const struct http_limits *limits = &config->limits;
 
-    return json_pack("{s:o, s:s, s:{s:o, s:o, s:o, s:o, s:o}, s:b, s:{s:s, s:s, s:b}}", "listen",
-                     print_listen(config), "name", policy->name, "limits", "body",
+    return json_pack("{s:o, s:s, s:{s:o, s:o, s:o, s:o, s:o, s:o}, s:b, s:{s:s, s:s, s:b}}",
+                     "listen", print_listen(config), "name", policy->name, "limits", "body",
                      size(limits->body), "header", size(limits->header), "connections",
                      size(limits->connections), "idle_timeout", seconds(limits->idle_timeout_ms),
-                     "request_timeout", seconds(limits->request_timeout_ms), "forward_proxy",
-                     (int)policy->forward_proxy, "methods", "patch",
-                     policy->defaults.patch_is_ipatch ? "ipatch" : "patch", "query",
+                     "request_timeout", seconds(limits->request_timeout_ms), "memory",
+                     size(policy->memory), "forward_proxy", (int)policy->forward_proxy, "methods",
+                     "patch", policy->defaults.patch_is_ipatch ? "ipatch" : "patch", "query",
                      policy->takes_query ? "fetch" : "off", "method_override",
                      (int)policy->defaults.method_override);
 }

@@ -23,6 +23,7 @@ enum {
     BODY_MAXIMUM = 1 << 30,
     CACHE_MAXIMUM = 1 << 30,
     CACHE_ENTRIES_MAXIMUM = 10000000,
+    MEMORY_MINIMUM = 65536,
 };
 
 /* Members that later versions bring, by the object they stand in. */
@@ -30,7 +31,7 @@ static const char *const unbuilt_at_top[] = {"cors", "observe", "security", "sta
 static const char *const unbuilt_in_http[] = {"tls", "insecure_http", "hosts", "trusted_proxies",
                                               NULL};
 static const char *const unbuilt_in_limits[] = {"connections_per_client", "streams",
-                                                "requests_per_second", "memory", NULL};
+                                                "requests_per_second", NULL};
 static const char *const unbuilt_in_auth[] = {"tokens", "passwords", "client_certificates", NULL};
 static const char *const unbuilt_in_coap[] = {"listen", NULL};
 
@@ -154,6 +155,7 @@ static void read_limits(struct config_loading *loading, const struct document_pl
     read_size(document, &place, "header", HEADER_MINIMUM, HEADER_MAXIMUM, &limits->header);
     if (document_read_number(document, &place, "connections", 1, 1000000, &connections))
         limits->connections = (unsigned)connections;
+    read_size(document, &place, "memory", MEMORY_MINIMUM, UINT32_MAX, &loading->policy->memory);
     document_read_seconds(document, &place, "idle_timeout", 0.1, 86400, &limits->idle_timeout_ms);
     document_read_seconds(document, &place, "request_timeout", 0.1, 86400,
                           &limits->request_timeout_ms);

@@ -26,6 +26,7 @@
 #include "helper_thread.h"
 #include "http_server.h"
 #include "loop.h"
+#include "memory_account.h"
 #include "message_layer.h"
 #include "metrics.h"
 #include "policy.h"
@@ -51,6 +52,7 @@ struct gateway {
     struct loop *loop;
     struct secure_random *random;
     struct channel_udp *channel;
+    struct memory_account memory;
     struct request_layer *requests;
     struct capability_table *capabilities;
     struct blockwise *blockwise;
@@ -316,6 +318,7 @@ static int make_blockwise(struct gateway *gateway)
     if (gateway->capabilities == NULL)
         return EX_OSERR;
     options.capabilities = gateway->capabilities;
+    options.memory = &gateway->memory;
     gateway->blockwise = blockwise_new(&options);
     return gateway->blockwise == NULL ? EX_OSERR : 0;
 }
@@ -329,6 +332,7 @@ static int make_core(struct gateway *gateway)
         .requests = gateway->requests,
         .blockwise = gateway->blockwise,
         .north = &http_server_north_ops,
+        .memory = &gateway->memory,
         .wall_ms = wall_ms,
         .is_self = is_self,
         .is_self_handle = gateway,

@@ -28,13 +28,15 @@
 
 struct blockwise;
 struct capability_table;
+struct memory_account;
 struct timers;
 
 struct blockwise_options {
     struct timers *timers; /* borrowed for life, like the next two */
     struct request_layer *requests;
     struct capability_table *capabilities;
-    struct random_source random; /* Request-Tags */
+    struct random_source random;   /* Request-Tags */
+    struct memory_account *memory; /* of bodies that are collected; NULL: not bounded */
 };
 
 struct blockwise_spec {

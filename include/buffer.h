@@ -11,16 +11,22 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct memory_account;
+
 struct buffer {
     char *data; /* owned; NUL follows the last byte whenever data is not NULL */
     size_t length;
     size_t capacity;
     size_t maximum; /* bytes, the NUL not counted */
     bool failed;
+    struct memory_account *account; /* borrowed; NULL: not charged */
 };
 
 /* An empty buffer that never holds more than `maximum` bytes. Allocates nothing. */
 void buffer_init(struct buffer *buffer, size_t maximum);
+/* The same, charged to an account for all that it holds beyond one CoAP message, which cannot be
+ * refused (NULL: to none). An append that the account has no room for fails. */
+void buffer_init_charged(struct buffer *buffer, size_t maximum, struct memory_account *account);
 /* Frees the bytes and makes the buffer empty again, with the same maximum. */
 void buffer_clear(struct buffer *buffer);
 /* 0, or -1 when the maximum would be passed or memory is short. */
@@ -31,7 +37,8 @@ int buffer_printf(struct buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* The contents as text; "" when empty. Borrowed until the next call on the buffer. */
 const char *buffer_text(const struct buffer *buffer);
-/* Hands the bytes over: the caller owns and frees them (NULL when empty); the buffer is empty. */
+/* Hands the bytes over, and takes the charge for them back: the caller owns and frees them (NULL
+ * when empty); the buffer is empty. */
 char *buffer_take(struct buffer *buffer, size_t *length);
 
 #endif

@@ -18,6 +18,7 @@
 struct blockwise;
 struct core;
 struct log;
+struct memory_account;
 struct metrics;
 struct policy;
 struct request_layer;
@@ -37,6 +38,7 @@ struct core_options {
     struct request_layer *requests;
     struct blockwise *blockwise;
     struct resolver resolver;
+    struct memory_account *memory; /* of bodies, transfers and queues; NULL: not bounded */
     const struct north_ops *north;
     uint64_t (*wall_ms)(void); /* milliseconds since 1970 */
     /* True when a message to that address would come back to ourselves (SEC-08). */
@@ -54,6 +56,8 @@ void core_free(struct core *core);
 int core_set_policy(struct core *core, struct policy *policy);
 struct policy *core_policy(struct core *core);   /* borrowed */
 struct metrics *core_metrics(struct core *core); /* borrowed */
+/* What bodies are charged to: borrowed, may be NULL. */
+struct memory_account *core_memory(struct core *core);
 /* While draining, readiness is 503 and new requests are refused with 503. */
 void core_set_draining(struct core *core);
 /* The end of draining: every exchange that has no reply yet gets 503. */

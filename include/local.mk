@@ -7,7 +7,8 @@ EXTRA_DIST += include/access.h include/block_option.h include/blockwise.h includ
 	include/fields.h include/freshness.h include/helper_thread.h include/http_message.h \
 	include/http_server.h include/id_table.h include/keyed_hash.h include/link_format.h include/log.h \
 	include/loop.h include/mapping.h \
-	include/media_type.h include/message_layer.h include/method.h include/metrics.h \
+	include/media_type.h include/memory_account.h include/message_layer.h include/method.h \
+	include/metrics.h \
 	include/node.h include/node_label.h include/pdu.h include/policy.h include/prefer.h \
 	include/problem.h include/random_source.h \
 	include/representation.h include/request_layer.h include/request_times.h \

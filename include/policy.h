@@ -36,6 +36,7 @@ struct policy {
     size_t maximum_body; /* bytes of an HTTP request body: min of http.limits.body, coap.max_body */
     size_t maximum_reply; /* bytes of a body that a node sends in blocks: coap.max_body */
     size_t outstanding;   /* coap.outstanding */
+    size_t memory;        /* http.limits.memory: bytes of all bodies, transfers and queues */
     struct cache_limits cache_limits;
     char *name;      /* http.name: owned */
     char *pseudonym; /* owned: what clients are told (policy_set_name) */

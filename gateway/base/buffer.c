@@ -13,7 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_CAPACITY = 64 };
+#include "memory_account.h"
+
+enum {
+    FIRST_CAPACITY = 64,
+    FREE_CAPACITY = 1025, /* RFC 7252 4.6: a payload of 1024 bytes, and the NUL */
+};
 
 void buffer_init(struct buffer *buffer, size_t maximum)
 {
@@ -21,10 +26,34 @@ void buffer_init(struct buffer *buffer, size_t maximum)
     *buffer = (struct buffer){.maximum = maximum < SIZE_MAX / 2 ? maximum : SIZE_MAX / 2};
 }
 
+void buffer_init_charged(struct buffer *buffer, size_t maximum, struct memory_account *account)
+{
+    buffer_init(buffer, maximum);
+    buffer->account = account;
+}
+
+/* Empty again, with what it was given at birth. */
+static void buffer_reset(struct buffer *buffer)
+{
+    memory_account_give(buffer->account, buffer->capacity);
+    buffer_init_charged(buffer, buffer->maximum, buffer->account);
+}
+
 void buffer_clear(struct buffer *buffer)
 {
     free(buffer->data);
-    buffer_init(buffer, buffer->maximum);
+    buffer_reset(buffer);
+}
+
+/* Charges for growing to `capacity`. */
+static bool buffer_charge(struct buffer *buffer, size_t capacity)
+{
+    size_t more = capacity - buffer->capacity;
+
+    if (capacity > FREE_CAPACITY)
+        return memory_account_take(buffer->account, more);
+    memory_account_add(buffer->account, more);
+    return true;
 }
 
 /* Makes room for `more` bytes and the NUL. */
@@ -45,8 +74,17 @@ static int buffer_reserve(struct buffer *buffer, size_t more)
     if (capacity > buffer->maximum + 1) {
         capacity = buffer->maximum + 1;
     }
+    /* so that what one message brings is never rounded up to more */
+    if (needed <= FREE_CAPACITY && capacity > FREE_CAPACITY) {
+        capacity = FREE_CAPACITY;
+    }
+    if (!buffer_charge(buffer, capacity)) {
+        buffer->failed = true;
+        return -1;
+    }
     char *data = realloc(buffer->data, capacity);
     if (data == NULL) {
+        memory_account_give(buffer->account, capacity - buffer->capacity);
         buffer->failed = true;
         return -1;
     }
@@ -109,6 +147,6 @@ char *buffer_take(struct buffer *buffer, size_t *length)
     if (length != NULL) {
         *length = buffer->length;
     }
-    buffer_init(buffer, buffer->maximum);
+    buffer_reset(buffer);
     return data;
 }

@@ -356,7 +356,7 @@ static struct transfer *make_transfer(struct blockwise *layer, const struct bloc
     request_times_begin(transfer->spec.times, transfer->started_us);
     transfer->shuns_blocks =
         (capability_of(layer->options.capabilities, &spec->peer) & CAPABILITY_NO_BLOCKS) != 0;
-    buffer_init(&transfer->body, spec->maximum_body);
+    buffer_init_charged(&transfer->body, spec->maximum_body, layer->options.memory);
     timer_init(&transfer->deadline, deadline_fired, transfer);
     timer_init(&transfer->wake, wake_fired, transfer);
     /* Ids count up: they spread by themselves. */

@@ -13,6 +13,7 @@
 
 #include "holds.h"
 #include "log.h"
+#include "memory_account.h"
 #include "metrics.h"
 #include "names.h"
 #include "node.h"
@@ -145,6 +146,8 @@ int core_set_policy(struct core *core, struct policy *policy)
     if (configure_nodes(core, policy->mappings) != 0)
         return -1;
     request_layer_set_maximum(core->options.requests, policy->outstanding);
+    if (core->options.memory != NULL)
+        core->options.memory->maximum = policy->memory;
     policy_release(core->policy);
     core->policy = policy;
     return 0;
@@ -158,6 +161,11 @@ struct policy *core_policy(struct core *core)
 struct metrics *core_metrics(struct core *core)
 {
     return core->metrics;
+}
+
+struct memory_account *core_memory(struct core *core)
+{
+    return core->options.memory;
 }
 
 void core_set_draining(struct core *core)

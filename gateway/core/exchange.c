@@ -16,6 +16,7 @@
 #include "blockwise.h"
 #include "core_private.h"
 #include "log.h"
+#include "memory_account.h"
 #include "metrics.h"
 #include "method.h"
 #include "node.h"
@@ -23,7 +24,11 @@
 #include "policy.h"
 #include "timers.h"
 
-enum { REPLY_BODY_MAX = 16 << 20 };
+enum {
+    REPLY_BODY_MAX = 16 << 20,
+    /* What an exchange takes in any case: itself and a message in a queue. */
+    EXCHANGE_CHARGE = sizeof(struct exchange) + REST_REQUEST_SIZE,
+};
 
 static void open_exchange(struct exchange *exchange, struct core *core,
                           const struct http_request *request, void *north)
@@ -38,6 +43,7 @@ static void open_exchange(struct exchange *exchange, struct core *core,
     exchange->request = request;
     exchange->north = north;
     exchange->is_attached = true;
+    memory_account_add(core->options.memory, EXCHANGE_CHARGE);
     exchange->policy = policy_reference(core->policy);
     exchange->method = request->method;
     exchange->client_key = request->client_key;
@@ -94,6 +100,8 @@ enum exchange_progress exchange_run(struct core *core, uint64_t id)
     if (exchange == NULL)
         return EXCHANGE_NO_MEMORY;
     exchange->body = (uint8_t *)(uintptr_t)exchange->request->body;
+    exchange->body_charge = exchange->request->body_length;
+    memory_account_add(core->options.memory, exchange->body_charge);
     if (exchange_is_answered(exchange))
         return EXCHANGE_ANSWERED;
     if (exchange->wait.entry == NULL)
@@ -185,6 +193,7 @@ static void close_exchange(struct exchange *exchange)
     node_release(exchange->node);
     node_label_release(exchange->label);
     policy_release(exchange->policy);
+    memory_account_give(exchange->core->options.memory, EXCHANGE_CHARGE + exchange->body_charge);
     exchange_table_remove(&exchange->core->exchanges, exchange);
 }
 

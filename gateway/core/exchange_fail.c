@@ -112,4 +112,7 @@ void exchange_refusal(struct core *core, unsigned status, const char *slug, cons
     reply->status = status;
     (void)problem_write(&problem, request, reply);
     keep_out_of_caches(reply);
+    /* Large requests come and go quickly. */
+    if (status == 503 && problem.type == PROBLEM_OVERLOADED)
+        (void)http_reply_add(reply, "Retry-After", "1");
 }

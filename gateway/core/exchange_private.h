@@ -68,6 +68,7 @@ struct exchange {
     const struct http_request *request; /* borrowed, or that of `async`; NULL once nobody wants the
                                            reply any more */
     uint8_t *body;                      /* owned, of the request: sent block by block */
+    size_t body_charge;                 /* of core->options.memory */
     void *north;
     struct policy *policy;              /* counted */
     const struct mapping_policy *rules; /* of the mapping; borrowed from the policy */

@@ -409,8 +409,10 @@ void exchange_translate(struct exchange *exchange, const struct rest_message *re
 {
     struct translation translation = {.exchange = exchange, .response = response};
     struct core *core = exchange->core;
+    struct buffer *body = &exchange->reply.body;
     char node[128];
 
+    buffer_init_charged(body, body->maximum, core->options.memory);
     (void)exchange_node_phrase(exchange, node, sizeof node);
     if (is_unexpected(response->code) && !exchange_is_confirmation(exchange, response)) {
         fail_unexpected(exchange, response->code);

@@ -14,6 +14,7 @@
 #include "http_message.h"
 #include "link_format.h"
 #include "mapping.h"
+#include "memory_account.h"
 #include "message_layer.h"
 #include "metrics.h"
 #include "node_label.h"
@@ -56,6 +57,8 @@ static void gather(struct core *core)
     const struct message_counters *counters = message_layer_counters(messages);
 
     metrics_set(core->metrics, METRIC_EXCHANGES, core->exchanges.count);
+    metrics_set(core->metrics, METRIC_MEMORY,
+                core->options.memory == NULL ? 0 : core->options.memory->used);
     metrics_set(core->metrics, METRIC_COAP_OUTSTANDING, message_layer_outstanding(messages));
     metrics_set(core->metrics, METRIC_COAP_QUEUED, message_layer_queued(messages));
     metrics_set(core->metrics, METRIC_COAP_DUPLICATES, counters->duplicates);

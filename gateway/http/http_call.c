@@ -16,6 +16,7 @@
 #include "http_response.h"
 #include "http_server_parts.h"
 #include "loop.h"
+#include "memory_account.h"
 
 /*
  * http_call: a request's way through libmicrohttpd. Its first call gives the head: guard, request,
@@ -40,6 +41,8 @@ enum {
     FIELD_RECORD = 64,
     /* RFC 9175 2.3: how long a sign that a client is there tells that its request is fresh. */
     FRESH_US = 5000000,
+    /* A body that fits into one CoAP message is taken even when memory is short. */
+    SMALL_BODY = 1024,
 };
 
 static struct core *core_of(const struct http_call *call)
@@ -168,6 +171,12 @@ static enum MHD_Result refuse_for_memory(struct http_call *call)
     return refuse(call, 503, "out-of-memory", NULL);
 }
 
+/* All bodies together have reached their limit (SEC-19): before a client sends more of it. */
+static enum MHD_Result refuse_for_load(struct http_call *call)
+{
+    return refuse(call, 503, "overloaded", "too many large requests are under way");
+}
+
 /* Writes a reply past libmicrohttpd and lets the connection end. */
 static void answer_directly(struct http_call *call, const struct http_reply *reply)
 {
@@ -271,7 +280,10 @@ static enum MHD_Result begin_exchange(struct http_call *call)
         exchange_refuse_body(core_of(call), call->exchange);
         return queue_reply(call);
     }
-    buffer_init(&call->body, maximum);
+    if (request->has_length && request->content_length > SMALL_BODY &&
+        !memory_account_has_room(core_memory(core_of(call)), (size_t)request->content_length))
+        return refuse_for_load(call);
+    buffer_init_charged(&call->body, maximum, core_memory(core_of(call)));
     note_continue(call);
     call->state = HTTP_CALL_BODY;
     return MHD_YES;
@@ -327,7 +339,7 @@ static enum MHD_Result take_body(struct http_call *call, const char *data, size_
     if (buffer_append(&call->body, data, length) == 0)
         return MHD_YES;
     if (length <= call->body.maximum - call->body.length) {
-        refuse_directly(call, 503, "out-of-memory", NULL);
+        refuse_directly(call, 503, "overloaded", "too many large requests are under way");
         return MHD_YES;
     }
     exchange_refuse_body(core_of(call), call->exchange);

@@ -13,6 +13,7 @@ SCENARIOS = test/integration/bad_input.scn \
 	test/integration/http.scn \
 	test/integration/leap.scn \
 	test/integration/media.scn \
+	test/integration/memory_limit.scn \
 	test/integration/message.scn \
 	test/integration/method.scn \
 	test/integration/no_response.scn \

@@ -247,6 +247,7 @@ struct policy *fixture_policy(const char *access, const char *mappings)
     policy->maximum_body = 1 << 20;
     policy->maximum_reply = 1 << 20;
     policy->outstanding = 1000;
+    policy->memory = 1 << 20;
     ck_assert_int_eq(policy_set_name(policy, "gw.example", true), 0);
     policy->media = media_table_new();
     policy->access = access_table_new();

@@ -141,6 +141,12 @@ void exchange_refusal(struct core *core, unsigned status, const char *slug, cons
                   detail != NULL ? detail : "");
 }
 
+struct memory_account *core_memory(struct core *core)
+{
+    (void)core;
+    return NULL;
+}
+
 struct policy *core_policy(struct core *core)
 {
     return &core->policy;

@@ -5,11 +5,13 @@ UNIT_LIBS = $(GATEWAY_LIBS) $(CHECK_LIBS)
 if HAVE_CHECK
 # base
 base_tests = test/unit/test_buffer test/unit/test_endpoint_address test/unit/test_id_table test/unit/test_log \
+	test/unit/test_memory_account \
 	test/unit/test_random_source test/unit/test_text test/unit/test_timers
 check_PROGRAMS += $(base_tests)
 TESTS += $(base_tests)
 test_unit_test_endpoint_address_LDADD = $(UNIT_LIBS)
 test_unit_test_log_LDADD = $(UNIT_LIBS)
+test_unit_test_memory_account_LDADD = $(UNIT_LIBS)
 test_unit_test_random_source_LDADD = $(UNIT_LIBS)
 test_unit_test_id_table_LDADD = $(UNIT_LIBS)
 test_unit_test_buffer_LDADD = $(UNIT_LIBS)
