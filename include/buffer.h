@@ -29,6 +29,8 @@ void buffer_init(struct buffer *buffer, size_t maximum);
 void buffer_init_charged(struct buffer *buffer, size_t maximum, struct memory_account *account);
 /* Frees the bytes and makes the buffer empty again, with the same maximum. */
 void buffer_clear(struct buffer *buffer);
+/* Makes room for `length` bytes in all, when it is known how many will come. 0, or -1 as below. */
+int buffer_make_room(struct buffer *buffer, size_t length);
 /* 0, or -1 when the maximum would be passed or memory is short. */
 int buffer_append(struct buffer *buffer, const void *bytes, size_t length);
 int buffer_append_text(struct buffer *buffer, const char *text);

@@ -56,6 +56,40 @@ static bool buffer_charge(struct buffer *buffer, size_t capacity)
     return true;
 }
 
+/* Grows to `capacity`, the NUL included. */
+static int buffer_grow(struct buffer *buffer, size_t capacity)
+{
+    if (!buffer_charge(buffer, capacity)) {
+        buffer->failed = true;
+        return -1;
+    }
+    char *data = realloc(buffer->data, capacity);
+    if (data == NULL) {
+        memory_account_give(buffer->account, capacity - buffer->capacity);
+        buffer->failed = true;
+        return -1;
+    }
+    buffer->data = data;
+    buffer->capacity = capacity;
+    return 0;
+}
+
+int buffer_make_room(struct buffer *buffer, size_t length)
+{
+    if (length > buffer->maximum) {
+        buffer->failed = true;
+        return -1;
+    }
+    if (length + 1 <= buffer->capacity) {
+        return 0;
+    }
+    if (buffer_grow(buffer, length + 1) != 0) {
+        return -1;
+    }
+    buffer->data[buffer->length] = '\0';
+    return 0;
+}
+
 /* Makes room for `more` bytes and the NUL. */
 static int buffer_reserve(struct buffer *buffer, size_t more)
 {
@@ -78,19 +112,7 @@ static int buffer_reserve(struct buffer *buffer, size_t more)
     if (needed <= FREE_CAPACITY && capacity > FREE_CAPACITY) {
         capacity = FREE_CAPACITY;
     }
-    if (!buffer_charge(buffer, capacity)) {
-        buffer->failed = true;
-        return -1;
-    }
-    char *data = realloc(buffer->data, capacity);
-    if (data == NULL) {
-        memory_account_give(buffer->account, capacity - buffer->capacity);
-        buffer->failed = true;
-        return -1;
-    }
-    buffer->data = data;
-    buffer->capacity = capacity;
-    return 0;
+    return buffer_grow(buffer, capacity);
 }
 
 int buffer_append(struct buffer *buffer, const void *bytes, size_t length)

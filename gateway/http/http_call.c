@@ -16,7 +16,6 @@
 #include "http_response.h"
 #include "http_server_parts.h"
 #include "loop.h"
-#include "memory_account.h"
 
 /*
  * http_call: a request's way through libmicrohttpd. Its first call gives the head: guard, request,
@@ -41,8 +40,6 @@ enum {
     FIELD_RECORD = 64,
     /* RFC 9175 2.3: how long a sign that a client is there tells that its request is fresh. */
     FRESH_US = 5000000,
-    /* A body that fits into one CoAP message is taken even when memory is short. */
-    SMALL_BODY = 1024,
 };
 
 static struct core *core_of(const struct http_call *call)
@@ -280,10 +277,10 @@ static enum MHD_Result begin_exchange(struct http_call *call)
         exchange_refuse_body(core_of(call), call->exchange);
         return queue_reply(call);
     }
-    if (request->has_length && request->content_length > SMALL_BODY &&
-        !memory_account_has_room(core_memory(core_of(call)), (size_t)request->content_length))
-        return refuse_for_load(call);
     buffer_init_charged(&call->body, maximum, core_memory(core_of(call)));
+    /* Room for all of it from the beginning: many uploads at once would only hinder one another. */
+    if (request->has_length && buffer_make_room(&call->body, (size_t)request->content_length) != 0)
+        return refuse_for_load(call);
     note_continue(call);
     call->state = HTTP_CALL_BODY;
     return MHD_YES;

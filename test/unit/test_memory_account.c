@@ -72,6 +72,29 @@ START_TEST(what_fits_into_one_message_is_always_granted)
 }
 END_TEST
 
+START_TEST(room_that_is_made_beforehand_is_charged_as_it_is)
+{
+    struct memory_account account = {.maximum = 10000};
+    struct buffer buffer;
+    char bytes[5000] = "";
+
+    buffer_init_charged(&buffer, sizeof bytes, &account);
+    ck_assert_int_eq(buffer_make_room(&buffer, sizeof bytes), 0);
+    ck_assert_uint_eq(account.used, sizeof bytes + 1);
+    ck_assert_str_eq(buffer_text(&buffer), "");
+    ck_assert_int_eq(buffer_append(&buffer, bytes, sizeof bytes), 0);
+    ck_assert_int_eq(buffer_make_room(&buffer, 1), 0);
+    ck_assert_uint_eq(account.used, sizeof bytes + 1);
+    ck_assert_int_eq(buffer_make_room(&buffer, sizeof bytes + 1), -1);
+    buffer_clear(&buffer);
+    account.maximum = 3000;
+    ck_assert_int_eq(buffer_make_room(&buffer, sizeof bytes), -1);
+    ck_assert_uint_eq(account.used, 0);
+    ck_assert_int_eq(buffer_make_room(&buffer, 0), 0);
+    buffer_clear(&buffer);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("memory_account");
@@ -82,6 +105,7 @@ int main(void)
     tcase_add_test(tests, charges_stay_within_the_maximum);
     tcase_add_test(tests, a_buffer_is_charged_for_what_it_holds);
     tcase_add_test(tests, what_fits_into_one_message_is_always_granted);
+    tcase_add_test(tests, room_that_is_made_beforehand_is_charged_as_it_is);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);
