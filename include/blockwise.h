@@ -36,7 +36,7 @@ struct blockwise_options {
     struct request_layer *requests;
     struct capability_table *capabilities;
     struct random_source random;   /* Request-Tags */
-    struct memory_account *memory; /* of bodies that are collected; NULL: not bounded */
+    struct memory_account *memory; /* of transfers and the bodies they collect; NULL: not bounded */
 };
 
 struct blockwise_spec {

@@ -40,7 +40,12 @@ int buffer_printf(struct buffer *buffer, const char *format, ...)
 /* The contents as text; "" when empty. Borrowed until the next call on the buffer. */
 const char *buffer_text(const struct buffer *buffer);
 /* Hands the bytes over, and takes the charge for them back: the caller owns and frees them (NULL
- * when empty); the buffer is empty. */
+ * when empty), length + 1 bytes and little more; the buffer is empty. */
 char *buffer_take(struct buffer *buffer, size_t *length);
+/* Hands bytes and charge over to another buffer, which loses what it had and keeps its maximum;
+ * `from` is empty. Both have the same account. */
+void buffer_move(struct buffer *to, struct buffer *from);
+/* Charges what the buffer holds, and will hold, to an account; what is there cannot be refused. */
+void buffer_set_account(struct buffer *buffer, struct memory_account *account);
 
 #endif

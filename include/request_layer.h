@@ -24,6 +24,7 @@
 #include "rest.h"
 #include "settings.h"
 
+struct buffer;
 struct request_layer;
 
 enum request_failure {
@@ -56,6 +57,9 @@ struct request_report {
     unsigned earlier_retransmissions; /* of these */
     const char *detail; /* of a failure: end of a sentence about the node; static, or NULL */
     bool is_partial;    /* the payload is only the beginning of the body */
+    /* Of a response that was collected: has the payload, and may be taken instead of copying it;
+     * NULL: none. */
+    struct buffer *body;
 };
 
 /* A token that several requests to one endpoint carry, one after the other. */

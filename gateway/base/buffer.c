@@ -7,6 +7,7 @@
  * memory is taken and not with each writer.
  */
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -163,8 +164,44 @@ const char *buffer_text(const struct buffer *buffer)
     return buffer->data != NULL ? buffer->data : "";
 }
 
+/* Gives back what growing by doubling took too much. */
+static void buffer_fit(struct buffer *buffer)
+{
+    size_t spare = buffer->data == NULL ? 0 : buffer->capacity - buffer->length - 1;
+    if (spare < FREE_CAPACITY) {
+        return;
+    }
+    char *data = realloc(buffer->data, buffer->length + 1);
+    if (data == NULL) {
+        return;
+    }
+    memory_account_give(buffer->account, spare);
+    buffer->data = data;
+    buffer->capacity -= spare;
+}
+
+void buffer_move(struct buffer *to, struct buffer *from)
+{
+    assert(to->account == from->account);
+    buffer_fit(from);
+    free(to->data);
+    memory_account_give(to->account, to->capacity);
+    to->data = from->data;
+    to->length = from->length;
+    to->capacity = from->capacity;
+    buffer_init_charged(from, from->maximum, from->account);
+}
+
+void buffer_set_account(struct buffer *buffer, struct memory_account *account)
+{
+    memory_account_give(buffer->account, buffer->capacity);
+    memory_account_add(account, buffer->capacity);
+    buffer->account = account;
+}
+
 char *buffer_take(struct buffer *buffer, size_t *length)
 {
+    buffer_fit(buffer);
     char *data = buffer->data;
     if (length != NULL) {
         *length = buffer->length;

@@ -5,6 +5,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "memory_account.h"
+
 /*
  * blockwise: the life of a transfer: one message after the other is given to the request layer,
  * each behind the answer to the one before, so that in between other requests have their turn at
@@ -19,8 +21,13 @@ enum { PING_DELAY_FIRST_S = 5 };
 
 static void transfer_free(struct transfer *transfer)
 {
+    struct memory_account *memory = transfer->layer->options.memory;
+
     buffer_clear(&transfer->body);
+    if (transfer->location != NULL)
+        memory_account_give(memory, sizeof *transfer->location);
     free(transfer->location);
+    memory_account_give(memory, sizeof *transfer);
     free(transfer);
 }
 
@@ -78,6 +85,7 @@ static void succeed(struct transfer *transfer, const struct rest_message *respon
     struct rest_message final;
 
     report.is_partial = judgement->is_partial;
+    report.body = judgement->verdict == TRANSFER_COLLECTED ? &transfer->body : NULL;
     transfer_make_response(transfer, response, judgement->verdict, &final);
     withdraw(transfer);
     transfer->spec.events->response(transfer->spec.handle, &final, &report);
@@ -366,6 +374,7 @@ static struct transfer *make_transfer(struct blockwise *layer, const struct bloc
         free(transfer);
         return NULL;
     }
+    memory_account_add(layer->options.memory, sizeof *transfer);
     return transfer;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "block_option.h"
+#include "memory_account.h"
 
 /*
  * blockwise_receive: what follows from a response. A byte offset is the measure on both sides: what
@@ -168,6 +169,7 @@ static struct transfer_judgement note_location(struct transfer *transfer,
             location = malloc(sizeof *location);
             if (location == NULL)
                 return judged(TRANSFER_NO_MEMORY);
+            memory_account_add(transfer->layer->options.memory, sizeof *location);
             rest_request_init(location);
         }
         (void)rest_request_add(location, option->number, option->value, option->length);

@@ -17,6 +17,9 @@
 
 enum { DETAIL_MAX = 512 };
 
+/* Large requests come and go quickly. */
+#define RETRY_AFTER_S "1"
+
 const char *exchange_node_phrase(const struct exchange *exchange, char *text, size_t size)
 {
     const char *name = exchange->match.node_name;
@@ -76,6 +79,8 @@ enum step_result exchange_fail(struct exchange *exchange, enum problem_type type
     exchange->reply.status = status;
     (void)problem_write(&problem, exchange->request, &exchange->reply);
     keep_out_of_caches(&exchange->reply);
+    if (type == PROBLEM_OUT_OF_MEMORY)
+        (void)http_reply_add(&exchange->reply, "Retry-After", RETRY_AFTER_S);
     exchange->step = EXCHANGE_STEP_ANSWERED;
     return STEP_ANSWERED;
 }
@@ -112,7 +117,7 @@ void exchange_refusal(struct core *core, unsigned status, const char *slug, cons
     reply->status = status;
     (void)problem_write(&problem, request, reply);
     keep_out_of_caches(reply);
-    /* Large requests come and go quickly. */
-    if (status == 503 && problem.type == PROBLEM_OVERLOADED)
-        (void)http_reply_add(reply, "Retry-After", "1");
+    if (status == 503 &&
+        (problem.type == PROBLEM_OVERLOADED || problem.type == PROBLEM_OUT_OF_MEMORY))
+        (void)http_reply_add(reply, "Retry-After", RETRY_AFTER_S);
 }

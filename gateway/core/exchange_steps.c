@@ -41,6 +41,9 @@ static enum step_result answer_own(struct exchange *exchange, const struct resou
     if (request->has_body)
         return fail_content(exchange);
     resource->respond(exchange->core, request, &exchange->reply);
+    /* Nothing is held back for being large: health and metrics are asked for when memory is short.
+     */
+    buffer_set_account(&exchange->reply.body, exchange->core->options.memory);
     exchange->step = EXCHANGE_STEP_ANSWERED;
     return STEP_ANSWERED;
 }

@@ -32,6 +32,7 @@ enum { DIAGNOSTIC_MAX = 200 };
 struct translation {
     struct exchange *exchange;
     const struct rest_message *response;
+    const struct request_report *report;
     unsigned status;
     int format;               /* Content-Format; -1: none */
     const char *client_field; /* 4.02 for an option that this field of the client's made */
@@ -135,8 +136,13 @@ static void read_response(struct translation *translation)
         translation->status = 204;
 }
 
-static int copy_payload(const struct translation *translation)
+/* One that was collected is not held twice. */
+static int take_payload(const struct translation *translation)
 {
+    if (translation->report->body != NULL) {
+        buffer_move(&translation->exchange->reply.body, translation->report->body);
+        return 0;
+    }
     return buffer_append(&translation->exchange->reply.body, translation->response->payload,
                          translation->response->payload_length);
 }
@@ -164,7 +170,7 @@ static int add_concise_problem(struct translation *translation)
     if (media_quality(request, PROBLEM_CBOR) > media_quality(request, PROBLEM_JSON) ||
         problem_from_concise(response->payload, response->payload_length, translation->status,
                              response->code, &reply->body, &unprocessed) != 0)
-        return http_reply_add(reply, "Content-Type", PROBLEM_CBOR) | copy_payload(translation);
+        return http_reply_add(reply, "Content-Type", PROBLEM_CBOR) | take_payload(translation);
     return http_reply_add(reply, "Content-Type", PROBLEM_JSON) |
            add_size_limit(&reply->body, translation->exchange->size_limit);
 }
@@ -189,7 +195,7 @@ static int add_representation(struct translation *translation)
     if (format == MEDIA_FORMAT_NONE)
         format = MEDIA_FORMAT_OCTETS;
     return media_to_reply(exchange->policy->media, (uint16_t)format, reply) |
-           copy_payload(translation);
+           take_payload(translation);
 }
 
 /* An error without a payload: the client learns the code, as a problem document (ERR-04). */
@@ -371,10 +377,11 @@ static bool is_refused_by_client(const struct translation *translation)
     return !media_is_accepted(exchange->policy->media, exchange->request, (uint16_t)format);
 }
 
-static void make_reply(struct translation *translation, const struct request_report *report)
+static void make_reply(struct translation *translation)
 {
     struct exchange *exchange = translation->exchange;
     const struct rest_message *response = translation->response;
+    const struct request_report *report = translation->report;
     int failed;
 
     if (report->is_partial)
@@ -407,7 +414,7 @@ static void make_reply(struct translation *translation, const struct request_rep
 void exchange_translate(struct exchange *exchange, const struct rest_message *response,
                         const struct request_report *report)
 {
-    struct translation translation = {.exchange = exchange, .response = response};
+    struct translation translation = {.exchange = exchange, .response = response, .report = report};
     struct core *core = exchange->core;
     struct buffer *body = &exchange->reply.body;
     char node[128];
@@ -427,7 +434,7 @@ void exchange_translate(struct exchange *exchange, const struct rest_message *re
     } else {
         read_response(&translation);
         if (!is_refused_by_client(&translation)) {
-            make_reply(&translation, report);
+            make_reply(&translation);
             return;
         }
         (void)exchange_fail(exchange, PROBLEM_NOT_ACCEPTABLE, 406,

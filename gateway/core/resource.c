@@ -156,6 +156,7 @@ static void respond_core(struct core *core, const struct http_request *request,
 static void respond_status(struct core *core, const struct http_request *request,
                            struct http_reply *reply)
 {
+    buffer_set_account(&reply->body, core->options.memory);
     if (!status_monitors_answer(core->monitors, request, reply))
         exchange_refusal(core, 404, "not-found",
                          "no result waits here for you: it was kept for a while, or there was none",

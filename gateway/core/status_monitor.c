@@ -251,6 +251,7 @@ bool status_monitors_answer(const struct status_monitors *monitors,
         http_reply_clear(reply);
         http_reply_init(reply, body_maximum);
         reply->status = 503;
+        (void)http_reply_add(reply, "Retry-After", "1");
     }
     return true;
 }

@@ -67,6 +67,7 @@ struct policy *world_make_policy(const struct world *world)
     policy->maximum_body = 1 << 20;
     policy->maximum_reply = 1 << 20;
     policy->outstanding = scenario->outstanding;
+    policy->memory = 64 << 20;
     policy->media = media_table_new();
     policy->access = access_table_new();
     policy->mappings = mapping_table_new(&policy->defaults.settings);

@@ -92,7 +92,8 @@ static void make_gateway(struct world *world)
         .maximum_requests = world->scenario.outstanding,
     };
     struct random_source block_random = dice_source(&world->block_dice);
-    struct blockwise_options blocks = {.timers = world->timers, .random = block_random};
+    struct blockwise_options blocks = {
+        .timers = world->timers, .random = block_random, .memory = &world->memory};
     struct core_options options = {
         .timers = world->timers,
         .random = dice_source(&world->core_dice),
@@ -100,6 +101,7 @@ static void make_gateway(struct world *world)
         .north = &clients_north,
         .wall_ms = wall_ms,
         .is_self = is_self,
+        .memory = &world->memory,
     };
 
     world->requests = request_layer_new(&requests);
@@ -335,10 +337,11 @@ static void judge_idle(struct world *world)
 {
     size_t endpoints = message_layer_endpoint_count(request_layer_messages(world->requests));
 
-    judge_that(world->judge, INVARIANT_IDLE_AT_END,
-               endpoints == 0 && timers_next_us(world->timers) == TIMERS_NEVER,
-               "%zu endpoints are left, the next timer comes in %.3f s", endpoints,
-               ((double)timers_next_us(world->timers) - (double)world->now_us) / S);
+    judge_that(
+        world->judge, INVARIANT_IDLE_AT_END,
+        endpoints == 0 && timers_next_us(world->timers) == TIMERS_NEVER && world->memory.used == 0,
+        "%zu endpoints are left, the next timer comes in %.3f s, %zu bytes are charged", endpoints,
+        ((double)timers_next_us(world->timers) - (double)world->now_us) / S, world->memory.used);
 }
 
 /* 300 s with the protocol's parameters; longer where a scenario's add up to more. */

@@ -25,6 +25,7 @@
 #include "event_queue.h"
 #include "http_message.h"
 #include "judge.h"
+#include "memory_account.h"
 #include "mid_map.h"
 #include "model_node.h"
 #include "resolver.h"
@@ -189,6 +190,7 @@ struct world {
 
     struct timers *timers;
     struct request_layer *requests;
+    struct memory_account memory; /* charged; no scenario needs so much */
     struct capability_table *capabilities;
     struct blockwise *blockwise;
     struct core *core;

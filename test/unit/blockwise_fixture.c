@@ -104,7 +104,9 @@ void blockwise_setup(void)
     struct blockwise_options blocks = {.timers = w.timers,
                                        .requests = w.requests,
                                        .capabilities = w.capabilities,
-                                       .random = random};
+                                       .random = random,
+                                       .memory = &w.memory};
+    w.memory.maximum = 16 << 20;
     w.layer = blockwise_new(&blocks);
     ck_assert_ptr_nonnull(w.layer);
     w.node = fake_address(NODE);
@@ -114,6 +116,7 @@ void blockwise_setup(void)
 void blockwise_teardown(void)
 {
     blockwise_free(w.layer);
+    ck_assert_uint_eq(w.memory.used, 0);
     ck_assert_uint_eq(request_layer_outstanding(w.requests), 0);
     request_layer_free(w.requests);
     capability_table_free(w.capabilities);

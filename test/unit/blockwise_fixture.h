@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "memory_account.h"
 #include "blockwise.h"
 #include "capability.h"
 #include "fakes.h"
@@ -43,6 +44,7 @@ struct blockwise_world {
     struct random_sequence mids, tokens, tags;
     struct fake_channel channel;
     struct request_layer *requests;
+    struct memory_account memory; /* must be back at 0 in the end */
     struct capability_table *capabilities;
     struct blockwise *layer;
     struct settings settings;

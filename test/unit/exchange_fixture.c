@@ -284,11 +284,13 @@ void fixture_set_up(const char *access, const char *mappings)
     timers_set_now_us(fixture.timers, 1000000000);
     random_sequence_init(&fixture.sequence, 1);
     struct blockwise_options blocks = {.timers = fixture.timers,
-                                       .random = random_sequence_source(&fixture.sequence)};
+                                       .random = random_sequence_source(&fixture.sequence),
+                                       .memory = &fixture.memory};
     fixture.capabilities = capability_table_new(fixture.timers, &blocks.random);
     blocks.capabilities = fixture.capabilities;
     fixture.blockwise = blockwise_new(&blocks);
     options.blockwise = fixture.blockwise;
+    options.memory = &fixture.memory;
     options.timers = fixture.timers;
     options.random = random_sequence_source(&fixture.sequence);
     fixture.core = core_new(&options);
@@ -310,6 +312,7 @@ void fixture_tear_down(void)
     core_free(fixture.core);
     ck_assert_uint_eq(blockwise_count(fixture.blockwise), 0);
     blockwise_free(fixture.blockwise);
+    ck_assert_uint_eq(fixture.memory.used, 0);
     capability_table_free(fixture.capabilities);
     timers_free(fixture.timers);
 }

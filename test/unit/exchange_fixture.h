@@ -15,6 +15,7 @@
 #include "blockwise.h"
 #include "core.h"
 #include "exchange.h"
+#include "memory_account.h"
 #include "policy.h"
 #include "random_source.h"
 #include "request_layer.h"
@@ -46,6 +47,7 @@ struct fixture_question {
 struct fixture {
     struct timers *timers;
     struct random_sequence sequence;
+    struct memory_account memory; /* must be back at 0 in the end */
     struct capability_table *capabilities;
     struct blockwise *blockwise; /* the real one */
     struct core *core;

@@ -143,7 +143,7 @@ test_unit_test_resource_LDADD = $(UNIT_LIBS)
 # what a client or a node may ask of an exchange
 wish_tests = test/unit/test_request_echo test/unit/test_exchange_echo test/unit/test_prefer \
 	test/unit/test_exchange_prefer test/unit/test_exchange_quiet test/unit/test_request_cancel \
-	test/unit/test_exchange_condition
+	test/unit/test_exchange_condition test/unit/test_exchange_memory
 check_PROGRAMS += $(wish_tests)
 TESTS += $(wish_tests)
 test_unit_test_exchange_condition_SOURCES = test/unit/test_exchange_condition.c $(exchange_fixture)
@@ -151,6 +151,8 @@ test_unit_test_exchange_condition_LDADD = $(UNIT_LIBS)
 test_unit_test_exchange_quiet_SOURCES = test/unit/test_exchange_quiet.c $(exchange_fixture)
 test_unit_test_exchange_quiet_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/gateway/core
 test_unit_test_exchange_quiet_LDADD = $(UNIT_LIBS)
+test_unit_test_exchange_memory_SOURCES = test/unit/test_exchange_memory.c $(exchange_fixture)
+test_unit_test_exchange_memory_LDADD = $(UNIT_LIBS)
 test_unit_test_prefer_LDADD = $(UNIT_LIBS)
 test_unit_test_exchange_prefer_SOURCES = test/unit/test_exchange_prefer.c $(exchange_fixture)
 test_unit_test_exchange_prefer_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/gateway/core

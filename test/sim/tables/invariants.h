@@ -40,6 +40,7 @@ INVARIANT(SILENT_AFTER_END, "silent-after-end",
           "nothing is sent again after an interaction has ended")
 INVARIANT(WELL_FORMED, "well-formed", "each datagram is a message of CoAP and not too long")
 INVARIANT(FREE_AT_END, "free-at-end", "300 s after all clients left nothing is outstanding")
-INVARIANT(IDLE_AT_END, "idle-at-end", "EXCHANGE_LIFETIME later no endpoint and no timer is left")
+INVARIANT(IDLE_AT_END, "idle-at-end",
+          "EXCHANGE_LIFETIME later no endpoint, no timer and no charge for memory is left")
 INVARIANT(NO_LEAK, "no-leak", "after the gateway was freed nothing is allocated")
 INVARIANT(NO_STRAY_WRITE, "no-stray-write", "nobody writes to freed memory")
