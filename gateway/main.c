@@ -6,6 +6,9 @@
 #include "autoconfig.h"
 
 #include <getopt.h>
+#ifdef HAVE_MALLOPT
+#include <malloc.h>
+#endif
 #include <stdbool.h>
 #include <stdio.h>
 #include <sysexits.h>
@@ -14,7 +17,11 @@
 #include "config.h"
 #include "gateway.h"
 
-enum { ERRORS_MAXIMUM = 1 << 20, PRINT_MAXIMUM = 1 << 26 };
+enum {
+    ERRORS_MAXIMUM = 1 << 20,
+    PRINT_MAXIMUM = 1 << 26,
+    OWN_PAGES_BYTES = 32768, /* blocks of memory from that size on have pages of their own */
+};
 
 enum main_task { TASK_RUN, TASK_TEST, TASK_PRINT, TASK_VERSION, TASK_HELP };
 
@@ -114,6 +121,16 @@ static int test_config(const char *path)
                                                                                          : 0;
 }
 
+/* Bodies come and go in any order, and grow: with pages of their own they leave no holes in the
+ * heap, are moved without a copy, and the memory returns to the system when they end. The C
+ * library would do so for the first ones only, and then raise its threshold. */
+static void keep_heap_small(void)
+{
+#ifdef HAVE_MALLOPT
+    (void)mallopt(M_MMAP_THRESHOLD, OWN_PAGES_BYTES);
+#endif
+}
+
 int main(int argc, char **argv)
 {
     struct gateway_options options = {.config_path = SYSCONFDIR "/coapgw/coapgw.json"};
@@ -129,6 +146,7 @@ int main(int argc, char **argv)
         return fputs(usage, stdout) == EOF || fflush(stdout) == EOF ? EX_IOERR : 0;
     if (task == TASK_VERSION)
         return puts("coapgw " PACKAGE_VERSION) == EOF || fflush(stdout) == EOF ? EX_IOERR : 0;
+    keep_heap_small();
     config = load(options.config_path);
     if (config == NULL)
         return EX_CONFIG;

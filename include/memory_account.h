@@ -5,7 +5,9 @@
 /*
  * memory_account: how much memory the bodies, transfers and queues of all requests take together,
  * so that none of them can take everything (SEC-19). It counts; whoever charges it owns the bytes.
- * Each function takes NULL for an account, which bounds nothing.
+ * What is large asks first, and is refused before it takes the last quarter: that is kept for what
+ * cannot be refused, small requests and their connections, which may come when the large ones are
+ * there already. Each function takes NULL for an account, which bounds nothing.
  */
 
 #include <stdbool.h>
@@ -16,7 +18,7 @@ struct memory_account {
     size_t maximum; /* changed by a reload; `used` may be above it */
 };
 
-/* Charges `bytes`, or nothing and false when they would pass the maximum. */
+/* Charges `bytes`, or nothing and false when less than a quarter of the maximum would stay free. */
 bool memory_account_take(struct memory_account *account, size_t bytes);
 /* Charges `bytes` that cannot be refused any more: what is small, and bounded otherwise. */
 void memory_account_add(struct memory_account *account, size_t bytes);

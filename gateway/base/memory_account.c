@@ -5,13 +5,16 @@
 
 /*
  * memory_account: one sum and its limit. What is charged without a question may bring the sum above
- * the limit; then there is no room until enough was given back.
+ * three quarters of the limit, and above the limit; then there is no room until enough was given
+ * back.
  */
 
 bool memory_account_has_room(const struct memory_account *account, size_t bytes)
 {
-    return account == NULL ||
-           (account->used <= account->maximum && bytes <= account->maximum - account->used);
+    if (account == NULL)
+        return true;
+    size_t maximum = account->maximum - account->maximum / 4;
+    return account->used <= maximum && bytes <= maximum - account->used;
 }
 
 bool memory_account_take(struct memory_account *account, size_t bytes)

@@ -43,10 +43,10 @@ static void open_exchange(struct exchange *exchange, struct core *core,
     exchange->request = request;
     exchange->north = north;
     exchange->is_attached = true;
-    memory_account_add(core->options.memory, EXCHANGE_CHARGE);
     exchange->policy = policy_reference(core->policy);
     exchange->method = request->method;
     exchange->client_key = request->client_key;
+    memory_account_add(core->options.memory, EXCHANGE_CHARGE);
     exchange->began_us = timers_now_us(core->options.timers);
     exchange->accept = MEDIA_FORMAT_NONE;
     exchange->content_format = MEDIA_FORMAT_NONE;

@@ -16,6 +16,7 @@
 #include "http_response.h"
 #include "http_server_parts.h"
 #include "loop.h"
+#include "memory_account.h"
 
 /*
  * http_call: a request's way through libmicrohttpd. Its first call gives the head: guard, request,
@@ -40,6 +41,11 @@ enum {
     FIELD_RECORD = 64,
     /* RFC 9175 2.3: how long a sign that a client is there tells that its request is fresh. */
     FRESH_US = 5000000,
+    /* What libmicrohttpd keeps of a connection beside its pool, about. */
+    LIBRARY_CHARGE = 1024,
+    /* A body of unknown length that has come so far is likely to be a large one. */
+    UNKNOWN_MANY = 16384,
+    UNKNOWN_ROOM = 1 << 20,
 };
 
 static struct core *core_of(const struct http_call *call)
@@ -80,6 +86,7 @@ void http_call_end(struct http_call *call)
     account(call);
     loop_unwatch(call->client_watch);
     buffer_clear(&call->body);
+    memory_account_give(core_memory(core_of(call)), call->charge);
     http_request_head_clear(&call->head);
     free(call->target);
     http_call_init(call, call->connection);
@@ -109,6 +116,8 @@ void *http_call_begin(void *handle, const char *target, struct MHD_Connection *c
     call->began_us = timers_precise_us(server->timers);
     call->target = strdup(target);
     make_id(call);
+    call->charge = sizeof(*owner) + owner->daemon->pool_bytes + LIBRARY_CHARGE;
+    memory_account_add(core_memory(server->core), call->charge);
     call->request = (struct http_request){.client = owner->client, .id = call->id};
     uint64_t delay_us = (uint64_t)server->limits.request_timeout_ms * 1000;
     http_connection_set_deadline(owner, delay_us > 0 ? delay_us : TIMERS_NEVER);
@@ -328,11 +337,24 @@ static enum MHD_Result take_head(struct http_call *call, const char *method, con
     return begin_exchange(call);
 }
 
+/* Bodies of unknown length that grow side by side would take all room from one another, and none
+ * would be complete: the first ones that turn out to be large get room for more at once. */
+static void make_more_room(struct http_call *call)
+{
+    struct buffer *body = &call->body;
+    size_t room = body->maximum < UNKNOWN_ROOM ? body->maximum : UNKNOWN_ROOM;
+    if (call->request.has_length || body->length < UNKNOWN_MANY || body->capacity > room ||
+        !memory_account_has_room(body->account, room + 1 - body->capacity))
+        return;
+    (void)buffer_make_room(body, room);
+}
+
 static enum MHD_Result take_body(struct http_call *call, const char *data, size_t length)
 {
     /* A body that came with the head has not waited for our word, and proves nothing. */
     if (call->continue_run == call->connection->server->run_count)
         call->continue_us = 0;
+    make_more_room(call);
     if (buffer_append(&call->body, data, length) == 0)
         return MHD_YES;
     if (length <= call->body.maximum - call->body.length) {

@@ -49,6 +49,7 @@ struct http_call {
     struct http_request_head head;
     struct http_request request;
     struct buffer body;
+    size_t charge;                   /* for the connection, while the request lasts */
     struct loop_watch *client_watch; /* while parked */
     char id[HTTP_CALL_ID_SIZE];
 };

@@ -3,7 +3,7 @@
  * on purpose. */
 METRIC(HTTP_CONNECTIONS, "coapgw_http_connections", "gauge", "Open HTTP connections.")
 METRIC(HTTP_REFUSED_CONNECTIONS, "coapgw_http_refused_connections_total", "counter", "Connections closed because a limit was reached.")
-METRIC(MEMORY, "coapgw_memory_bytes", "gauge", "Memory of bodies, transfers and queues.")
+METRIC(MEMORY, "coapgw_memory_bytes", "gauge", "Memory of bodies, transfers, queues and requests under way.")
 METRIC(EXCHANGES, "coapgw_exchanges", "gauge", "Exchanges under way.")
 METRIC(CACHE_ENTRIES, "coapgw_cache_entries", "gauge", "Answers of nodes that are kept.")
 METRIC(CACHE_BYTES, "coapgw_cache_bytes", "gauge", "Memory that they take.")

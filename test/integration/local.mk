@@ -34,6 +34,19 @@ if !SANITIZERS
 TESTS += test/integration/memory.scn
 endif
 
+# A thousand uploads, and the peak of the daemon's memory (the sanitizers' own is no part of it).
+check_PROGRAMS += test/integration/upload_storm
+test_integration_upload_storm_SOURCES = test/integration/upload_storm.c \
+	test/integration/node_world.c test/integration/node_world.h \
+	test/tools/bytes.c test/tools/bytes.h \
+	test/tools/gateway_process.c test/tools/gateway_process.h \
+	test/tools/http_client.c test/tools/http_client.h
+test_integration_upload_storm_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/test/tools
+test_integration_upload_storm_LDADD =
+if !SANITIZERS
+TESTS += test/integration/upload_storm
+endif
+
 # Nodes that forge, cut and fall silent by the thousand.
 check_PROGRAMS += test/integration/hostile_nodes
 test_integration_hostile_nodes_SOURCES = test/integration/hostile_nodes.c \
