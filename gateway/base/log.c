@@ -155,6 +155,10 @@ static void write_line(const struct log *log, enum log_level level, const char *
     fflush(log->stream);
 }
 
+static void write_formatted(struct log *log, enum log_level level, unsigned left_out,
+                            const char *format, va_list arguments)
+    __attribute__((format(printf, 4, 0)));
+
 /* `left_out`: lines like this one that were not written. */
 static void write_formatted(struct log *log, enum log_level level, unsigned left_out,
                             const char *format, va_list arguments)
