@@ -15,13 +15,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/queue.h>
 
 #include "cache_key.h"
 #include "random_source.h"
 
 struct cache;
-struct cache_target;
+struct cache_entry;
 struct representation;
 struct timers;
 
@@ -59,7 +58,8 @@ bool cache_may_store(const struct representation *representation, uint32_t *max_
 /* Stores a representation from whatever source (an answer, a notification) with a reference of its
  * own, in place of one that has arrived no later; one with a later arrival stays. False when it was
  * not stored: it may not be, does not fit within the limits, or memory is short. What was stored
- * before under the key goes in any case. */
+ * before under the key goes then too, unless the response tells nothing of the resource: a 5.xx, a
+ * 4.29 or a 4.01 with Echo that may not be stored. */
 bool cache_store(struct cache *cache, const struct cache_key *key,
                  struct representation *representation);
 /* Forgets one entry; unknown keys are fine. */
@@ -69,26 +69,29 @@ void cache_forget(struct cache *cache, const struct cache_key *key);
  * part. */
 void cache_invalidate(struct cache *cache, const struct cache_key *target);
 
-/* A request under way for a key; embedded in its owner, zeroed before the first use. */
+/* A request under way for a key; embedded in its owner, zeroed before the first use, and not to be
+ * moved. */
 struct cache_pending {
     /* private */
     struct cache *cache; /* NULL: not pending */
-    struct cache_target *target;
-    TAILQ_ENTRY(cache_pending) link; /* of the requests of the target */
-    const struct cache_key *key;     /* borrowed while it is pending */
-    uint64_t began_us;
-    bool is_outdated;
+    struct cache_entry *entry;
+    uint64_t change; /* of the target, when the request began */
 };
 /* Announces a request that later ones may join: it takes the place of an earlier one with the same
  * key. -1 when memory is short: then it goes alone. */
 int cache_begin(struct cache *cache, const struct cache_key *key, struct cache_pending *pending);
+/* The same for a request that nobody else may join, such as one with a client's own tags: it only
+ * learns of changes. An earlier one stays joinable. */
+int cache_begin_alone(struct cache *cache, const struct cache_key *key,
+                      struct cache_pending *pending);
 /* The request that one with this key may join: the one begun last, unless the target has changed
  * since. NULL when there is none. */
 struct cache_pending *cache_find_pending(struct cache *cache, const struct cache_key *key);
 /* True when the target was invalidated since the request began: its answer may be stored, but
  * counts as invalidated (cache_store_pending does so). */
 bool cache_is_outdated(const struct cache_pending *pending);
-/* cache_store for the answer to a pending request. Does not end it. */
+/* cache_store for the answer to a pending request, which does not end by it. An outdated one never
+ * takes the place of what was asked for after the change. */
 bool cache_store_pending(struct cache *cache, const struct cache_key *key,
                          struct cache_pending *pending, struct representation *representation);
 /* The request has ended, or nobody may join it any longer. Harmless when it is not pending. */

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-EXTRA_DIST += include/access.h include/block_option.h include/blockwise.h include/buffer.h include/cache.h \
+EXTRA_DIST += include/access.h include/allocation.h include/block_option.h include/blockwise.h include/buffer.h include/cache.h \
 	include/cache_control.h include/cache_key.h include/capability.h \
 	include/condition.h \
 	include/channel.h include/channel_udp.h \

@@ -20,7 +20,8 @@ struct representation;
  * monotonic clock. One reference. NULL when memory is short. */
 struct representation *representation_new(const struct rest_message *response, uint64_t arrived_us);
 /* The same content after a 2.03 (RFC 7252 5.9.1.3): Max-Age, and every safe option that `valid`
- * carries, in place of those it had; ETag stays. NULL when memory is short. */
+ * carries, in place of those it had; ETag stays. NULL when memory is short or both together have
+ * too many options. */
 struct representation *representation_refresh(const struct representation *representation,
                                               const struct rest_message *valid,
                                               uint64_t arrived_us);
@@ -32,11 +33,15 @@ void representation_release(struct representation *representation);
  * the whole of `out`. */
 void representation_read(const struct representation *representation, struct rest_message *out);
 uint8_t representation_code(const struct representation *representation);
-/* ETag; false without. Borrowed. */
+/* True of a 4.01 that carried an Echo (RFC 9175 2.3): it concerns one request. */
+bool representation_is_challenge(const struct representation *representation);
+/* Max-Age in seconds; false without. */
+bool representation_max_age(const struct representation *representation, uint32_t *seconds);
+/* ETag of 1 to 8 bytes; false without. Borrowed. */
 bool representation_etag(const struct representation *representation, const uint8_t **etag,
                          size_t *length);
 uint64_t representation_arrived_us(const struct representation *representation);
-/* Bytes that it holds, its own bookkeeping included. */
+/* Bytes that it takes, bookkeeping and those of malloc included. */
 size_t representation_size(const struct representation *representation);
 
 #endif

@@ -140,6 +140,23 @@ test_unit_test_exchange_reply_LDADD = $(UNIT_LIBS)
 test_unit_test_resource_SOURCES = test/unit/test_resource.c $(exchange_fixture)
 test_unit_test_resource_LDADD = $(UNIT_LIBS)
 
+# the cache
+cache_tests = test/unit/test_cache test/unit/test_cache_key test/unit/test_cache_memory \
+	test/unit/test_cache_pending test/unit/test_representation
+cache_fixture = test/unit/cache_fixture.c test/unit/cache_fixture.h
+check_PROGRAMS += $(cache_tests)
+TESTS += $(cache_tests)
+test_unit_test_cache_SOURCES = test/unit/test_cache.c $(cache_fixture)
+test_unit_test_cache_LDADD = $(UNIT_LIBS)
+test_unit_test_cache_memory_SOURCES = test/unit/test_cache_memory.c $(cache_fixture)
+test_unit_test_cache_memory_LDADD = $(UNIT_LIBS)
+test_unit_test_cache_memory_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+test_unit_test_cache_pending_SOURCES = test/unit/test_cache_pending.c $(cache_fixture)
+test_unit_test_cache_pending_LDADD = $(UNIT_LIBS)
+test_unit_test_cache_key_LDADD = $(UNIT_LIBS)
+test_unit_test_representation_LDADD = $(UNIT_LIBS)
+
 # what a client or a node may ask of an exchange
 wish_tests = test/unit/test_request_echo test/unit/test_exchange_echo test/unit/test_prefer \
 	test/unit/test_exchange_prefer test/unit/test_exchange_quiet test/unit/test_request_cancel \
