@@ -69,7 +69,7 @@ static void judge_success(struct asking *asking, const struct http_reply *reply)
 
     if (asking->method == HTTP_METHOD_HEAD)
         return;
-    if (asking->method == HTTP_METHOD_GET) {
+    if (asking->method == HTTP_METHOD_GET || asking->method == HTTP_METHOD_QUERY) {
         judge_value(asking, reply);
         return;
     }
@@ -135,6 +135,13 @@ static bool is_overloaded(const struct asking *asking)
                                    scenario->settings.queue_per_node;
 }
 
+static bool is_odd(const struct model_traits *traits)
+{
+    return traits->forgets_permille + traits->changes_permille + traits->repeats_permille +
+               traits->skips_permille + traits->trims_permille >
+           0;
+}
+
 /* A transfer fails when what is transferred changes, or is lost by a reboot, or when a block had to
  * be sent again that the node had, but not its client. */
 static bool may_transfer_fail(const struct asking *asking)
@@ -144,7 +151,8 @@ static bool may_transfer_fail(const struct asking *asking)
     const struct value_history *history = &world->places[asking->node].histories[asking->resource];
 
     return scenario->has_blocks &&
-           (history->spans[history->count - 1].from_us >= asking->began_us ||
+           (is_odd(&scenario->traits[asking->node]) ||
+            history->spans[history->count - 1].from_us >= asking->began_us ||
             scenario->loss_permille + scenario->corrupt_permille > 0 || scenario->trouble_us > 0);
 }
 

@@ -114,6 +114,10 @@ static void choose_method(struct asking *asking)
     }
     asking->method = dice_chance(dice, 100) ? HTTP_METHOD_HEAD : HTTP_METHOD_GET;
     asking->is_tagged = dice_below(dice, 100) >= world->scenario.untagged_percent;
+    if (asking->method == HTTP_METHOD_GET && dice_chance(dice, 100)) {
+        asking->method = HTTP_METHOD_QUERY;
+        return;
+    }
     /* A probe first (METH-04). */
     asking->tries += asking->method == HTTP_METHOD_HEAD;
     if (dice_chance(dice, 100)) {
@@ -153,6 +157,8 @@ static const char *method_name(enum http_method method)
         return "POST";
     case HTTP_METHOD_PUT:
         return "PUT";
+    case HTTP_METHOD_QUERY:
+        return "QUERY";
     default:
         return "DELETE";
     }
@@ -164,7 +170,8 @@ static void choose_body(struct asking *asking)
     struct http_request *http = &asking->http;
     static uint8_t bytes[BODY_MAX];
 
-    if (asking->method != HTTP_METHOD_PUT && asking->method != HTTP_METHOD_POST)
+    if (asking->method != HTTP_METHOD_PUT && asking->method != HTTP_METHOD_POST &&
+        asking->method != HTTP_METHOD_QUERY)
         return;
     own_value(asking);
     http->body_length =

@@ -39,10 +39,17 @@ struct model_traits {
     bool acts_at_once;       /* a request is carried out when it comes, else when it is answered */
     bool knows_blocks_again; /* takes a block that it has once more, else 4.08 */
     bool takes_no_blocks;    /* Block options are answered by 4.02 */
-    unsigned block_size;     /* 16 .. 1024: of its blocks in both directions */
-    size_t body_max;         /* more is answered by 4.13 */
-    size_t answer_size;      /* of POST, padded */
-    size_t plain_max;        /* a body above it, without Block1, is answered by 4.13 */
+    bool shrinks_blocks;     /* now and then its blocks are smaller than before */
+    /* What goes wrong with so many blocks in 1000: */
+    unsigned forgets_permille; /* what came of a body is lost (4.08) */
+    unsigned changes_permille; /* the resource changes while it is read */
+    unsigned repeats_permille; /* the block before the one that is asked for */
+    unsigned skips_permille;   /* the block behind it */
+    unsigned trims_permille;   /* a byte less than a block has */
+    unsigned block_size;       /* 16 .. 1024: of its blocks in both directions */
+    size_t body_max;           /* more is answered by 4.13 */
+    size_t answer_size;        /* of POST, padded */
+    size_t plain_max;          /* a body above it, without Block1, is answered by 4.13 */
 };
 
 /* What happens at a node's application, told to whoever holds it. */
@@ -53,7 +60,7 @@ struct model_host {
     size_t (*make_value)(void *handle, unsigned resource, uint8_t *out, size_t size);
     /* A resource has that value from now on; NULL: it is no more. */
     void (*value_is)(void *handle, unsigned resource, const uint8_t *bytes, size_t length);
-    /* An unsafe request is carried out. `tag` is the text of its "q=". */
+    /* An unsafe request, or a FETCH, is carried out. `tag` is the text of its "q=". */
     void (*executed)(void *handle, uint8_t method, unsigned resource, const char *tag,
                      const uint8_t *body, size_t length);
     void *handle;

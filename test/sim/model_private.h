@@ -56,7 +56,8 @@ struct model_transfer {
     TAILQ_ENTRY(model_transfer) link;
     unsigned peer;
     char key[MODEL_KEY_MAX];
-    uint8_t code; /* of an outgoing answer */
+    uint8_t code;     /* of an outgoing answer */
+    uint32_t version; /* and of what it shows; 0: of nothing */
     uint8_t *bytes;
     size_t length;
     uint64_t touched_us;

@@ -15,7 +15,7 @@
  * are those of the same answer.
  */
 
-enum { GET = 1, POST = 2, PUT = 3, DELETE = 4, TRANSFERS_MAX = 64 };
+enum { GET = 1, POST = 2, PUT = 3, DELETE = 4, FETCH = 5, TRANSFERS_MAX = 64 };
 
 struct block {
     bool is_there;
@@ -144,14 +144,14 @@ static bool etag_matches(const struct model_resource *resource, const struct wir
     return option->length == sizeof etag && memcmp(option->value, etag, sizeof etag) == 0;
 }
 
-static void add_etag(struct wire_message *response, const struct model_resource *resource)
+static void add_etag(struct wire_message *response, uint32_t version)
 {
     uint8_t *at = response->arena + response->arena_used;
 
     if (response->arena_used + 4 > sizeof response->arena)
         return;
     for (int i = 0; i < 4; i++)
-        at[i] = (uint8_t)(resource->version >> (24 - 8 * i));
+        at[i] = (uint8_t)(version >> (24 - 8 * i));
     response->arena_used += 4;
     wire_add(response, WIRE_ETAG, at, 4);
 }
@@ -177,7 +177,8 @@ static bool preconditions_hold(const struct model_resource *resource,
 
 /* --- answers in blocks --- */
 
-/* What tells two transfers of a peer apart: all options but those of the transfer itself. */
+/* What tells two transfers of a peer apart: all options but those of the transfer itself and those
+ * that are no part of a cache key (RFC 7252 5.4.6), Size and Echo among them. */
 static void make_key(const struct wire_message *request, char key[MODEL_KEY_MAX])
 {
     int used = snprintf(key, MODEL_KEY_MAX, "%u", request->code);
@@ -185,8 +186,7 @@ static void make_key(const struct wire_message *request, char key[MODEL_KEY_MAX]
     for (size_t i = 0; i < request->option_count && used < MODEL_KEY_MAX - 1; i++) {
         const struct wire_option *option = &request->options[i];
         if (option->number == WIRE_BLOCK1 || option->number == WIRE_BLOCK2 ||
-            option->number == WIRE_SIZE1 || option->number == WIRE_SIZE2 ||
-            option->number == WIRE_CONTENT_FORMAT)
+            option->number == WIRE_CONTENT_FORMAT || (option->number & 0x1e) == 0x1c)
             continue;
         used += snprintf(key + used, MODEL_KEY_MAX - (size_t)used, " %u:", option->number);
         for (size_t j = 0; j < option->length && used < MODEL_KEY_MAX - 2; j++)
@@ -228,6 +228,23 @@ static struct model_transfer *begin_transfer(struct model_node *node,
     return transfer;
 }
 
+static unsigned draw_block_size(struct model_node *node, unsigned size)
+{
+    while (node->traits.shrinks_blocks && size > 16 && dice_chance(node->dice, 100))
+        size /= 2;
+    return size;
+}
+
+/* The offset of the block that goes out, which should be the one that was asked for. */
+static uint64_t err(struct model_node *node, uint64_t offset, unsigned size, size_t total)
+{
+    if (offset >= size && dice_chance(node->dice, node->traits.repeats_permille))
+        return offset - size;
+    if (offset + size < total && dice_chance(node->dice, node->traits.skips_permille))
+        return offset + size;
+    return offset;
+}
+
 /* Cuts the payload to the block that is asked for, or to the first when it is too long for one. */
 static void cut(struct model_node *node, const struct wire_message *request,
                 struct wire_message *response)
@@ -249,10 +266,14 @@ static void cut(struct model_node *node, const struct wire_message *request,
         wire_init(response, response->type, WIRE_CODE(4, 0));
         return;
     }
+    size = draw_block_size(node, size);
+    offset = err(node, offset, size, total);
     size_t left = total - (size_t)offset;
     if (offset > 0)
         response->payload += offset;
     response->payload_length = left < size ? left : size;
+    if (left > size && dice_chance(node->dice, node->traits.trims_permille))
+        response->payload_length--;
     add_block(response, WIRE_BLOCK2, (uint32_t)(offset / size), left > size, size);
     if (wire_find(request, WIRE_SIZE2) != NULL)
         wire_add_uint(response, WIRE_SIZE2, (uint32_t)total);
@@ -260,12 +281,41 @@ static void cut(struct model_node *node, const struct wire_message *request,
 
 /* --- methods --- */
 
-static void respond_get(struct model_node *node, const struct model_resource *resource,
-                        const struct wire_message *request, struct wire_message *response)
+static void add_version(const struct model_node *node, uint32_t version,
+                        struct wire_message *response)
+{
+    wire_add_uint(response, WIRE_CONTENT_FORMAT,
+                  node->traits.tells_by_format ? 65000 + version % 500 : 0);
+    if (node->traits.has_etags)
+        add_etag(response, version);
+}
+
+/* The whole value behind the tag of the request. */
+static void show_value(struct model_node *node, const struct model_resource *resource,
+                       const struct wire_message *request, struct wire_message *response)
 {
     char tag[MODEL_TAG_MAX];
     size_t used = 0;
 
+    response->code = WIRE_CODE(2, 5);
+    read_tag(request, tag);
+    if (tag[0] != '\0')
+        used = (size_t)snprintf((char *)node->scratch, MODEL_TAG_MAX + 2, "%s ", tag);
+    memcpy(node->scratch + used, resource->value, resource->length);
+    response->payload = node->scratch;
+    response->payload_length = used + resource->length;
+    wire_add_uint(response, WIRE_MAX_AGE, 1);
+    add_version(node, resource->version, response);
+}
+
+static void respond_get(struct model_node *node, unsigned index, const struct wire_message *request,
+                        struct wire_message *response)
+{
+    const struct model_resource *resource = &node->resources[index];
+
+    if (read_block(request, WIRE_BLOCK2).number > 0 &&
+        dice_chance(node->dice, node->traits.changes_permille))
+        model_node_change(node, node->now_us, index);
     if (!resource->exists) {
         respond_text(response, WIRE_CODE(4, 4), "gone");
         return;
@@ -279,24 +329,13 @@ static void respond_get(struct model_node *node, const struct model_resource *re
         if (request->options[i].number == WIRE_ETAG &&
             etag_matches(resource, &request->options[i])) {
             response->code = WIRE_CODE(2, 3);
-            add_etag(response, resource);
+            add_etag(response, resource->version);
             return;
         }
     }
-    response->code = WIRE_CODE(2, 5);
-    read_tag(request, tag);
-    if (tag[0] != '\0')
-        used = (size_t)snprintf((char *)node->scratch, MODEL_TAG_MAX + 2, "%s ", tag);
-    memcpy(node->scratch + used, resource->value, resource->length);
-    response->payload = node->scratch;
-    response->payload_length = used + resource->length;
-    wire_add_uint(response, WIRE_CONTENT_FORMAT,
-                  node->traits.tells_by_format ? 65000 + resource->version % 500 : 0);
-    wire_add_uint(response, WIRE_MAX_AGE, 1);
+    show_value(node, resource, request, response);
     if (node->has_echo && node->traits.challenges && dice_chance(node->dice, 100))
         wire_add(response, WIRE_ECHO, node->echo, sizeof node->echo);
-    if (node->traits.has_etags)
-        add_etag(response, resource);
     cut(node, request, response);
 }
 
@@ -334,6 +373,12 @@ static void carry_out(struct model_node *node, unsigned index, const struct wire
     }
     node->host.executed(node->host.handle, request->code, index, tag, body, length);
     switch (request->code) {
+    case FETCH:
+        if (resource->exists)
+            show_value(node, resource, request, response);
+        else
+            respond_text(response, WIRE_CODE(4, 4), "gone");
+        return;
     case POST:
         respond_post(node, request, tag, response);
         return;
@@ -354,8 +399,11 @@ static void take_block(struct model_node *node, unsigned peer, unsigned index,
                        const struct wire_message *request, struct wire_message *response)
 {
     struct block block = read_block(request, WIRE_BLOCK1);
-    unsigned size = block.size < node->traits.block_size ? block.size : node->traits.block_size;
+    unsigned size = draw_block_size(node, node->traits.block_size);
     char key[MODEL_KEY_MAX];
+
+    if (block.size < size)
+        size = block.size;
 
     if (block.size == 0 || (block.more && request->payload_length != block.size) ||
         request->payload_length > block.size) {
@@ -374,6 +422,10 @@ static void take_block(struct model_node *node, unsigned peer, unsigned index,
         add_block(response, WIRE_BLOCK1, block.number, true, size);
         response->code = WIRE_CODE(2, 31);
         return;
+    }
+    if (upload != NULL && dice_chance(node->dice, node->traits.forgets_permille)) {
+        drop_transfer(&node->uploads, upload);
+        upload = NULL;
     }
     if (upload == NULL || offset != upload->length) {
         response->code = WIRE_CODE(4, 8);
@@ -400,14 +452,15 @@ static void take_block(struct model_node *node, unsigned peer, unsigned index,
 }
 
 /* Keeps an answer whose first block goes out now. */
-static void keep_answer(struct model_node *node, unsigned peer, const struct wire_message *request,
-                        const struct wire_message *response)
+static void keep_answer(struct model_node *node, unsigned peer, unsigned index,
+                        const struct wire_message *request, const struct wire_message *response)
 {
     char key[MODEL_KEY_MAX];
 
     make_key(request, key);
     struct model_transfer *answer = begin_transfer(node, &node->downloads, peer, key);
     answer->code = response->code;
+    answer->version = request->code == FETCH ? node->resources[index].version : 0;
     answer->length = response->payload_length;
     answer->bytes = memory_take(answer->length);
     memcpy(answer->bytes, response->payload, answer->length);
@@ -429,12 +482,15 @@ static void respond_from_answer(struct model_node *node, unsigned peer,
     response->code = answer->code;
     response->payload = answer->bytes;
     response->payload_length = answer->length;
-    wire_add_uint(response, WIRE_CONTENT_FORMAT, 0);
+    if (answer->version != 0)
+        add_version(node, answer->version, response);
+    else
+        wire_add_uint(response, WIRE_CONTENT_FORMAT, 0);
     cut(node, request, response);
 }
 
-static void respond_unsafe(struct model_node *node, unsigned peer, unsigned index,
-                           const struct wire_message *request, struct wire_message *response)
+static void respond_body(struct model_node *node, unsigned peer, unsigned index,
+                         const struct wire_message *request, struct wire_message *response)
 {
     if (read_block(request, WIRE_BLOCK2).number > 0 && wire_find(request, WIRE_BLOCK1) == NULL) {
         respond_from_answer(node, peer, request, response);
@@ -450,7 +506,7 @@ static void respond_unsafe(struct model_node *node, unsigned peer, unsigned inde
         carry_out(node, index, request, request->payload, request->payload_length, response);
     }
     if (response->payload_length > 0 && !node->traits.takes_no_blocks)
-        keep_answer(node, peer, request, response);
+        keep_answer(node, peer, index, request, response);
     cut(node, request, response);
 }
 
@@ -460,7 +516,7 @@ static bool is_challenged(const struct model_node *node, const struct wire_messa
     const struct wire_option *echo = wire_find(request, WIRE_ECHO);
 
     return node->traits.challenges && node->has_echo && request->code != GET &&
-           read_block(request, WIRE_BLOCK1).number == 0 &&
+           request->code != FETCH && read_block(request, WIRE_BLOCK1).number == 0 &&
            read_block(request, WIRE_BLOCK2).number == 0 &&
            (echo == NULL || echo->length != sizeof node->echo ||
             memcmp(echo->value, node->echo, sizeof node->echo) != 0);
@@ -529,14 +585,14 @@ void model_respond(struct model_node *node, unsigned peer, const struct wire_mes
         response->code = WIRE_CODE(4, 2);
     else if (asks_for_core(request))
         respond_core(node, request, response);
-    else if (request->code == 0 || request->code > DELETE)
+    else if (request->code == 0 || request->code > FETCH)
         response->code = WIRE_CODE(4, 5);
     else if (index < 0)
         respond_text(response, WIRE_CODE(4, 4), "no such resource");
     else if (is_challenged(node, request))
         respond_challenge(node, response);
     else if (request->code == GET)
-        respond_get(node, &node->resources[index], request, response);
+        respond_get(node, (unsigned)index, request, response);
     else
-        respond_unsafe(node, peer, (unsigned)index, request, response);
+        respond_body(node, peer, (unsigned)index, request, response);
 }

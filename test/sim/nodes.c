@@ -118,7 +118,10 @@ static void host_value_is(void *handle, unsigned resource, const uint8_t *bytes,
 
 static enum http_method method_of(uint8_t code)
 {
-    return code == 2 ? HTTP_METHOD_POST : code == 3 ? HTTP_METHOD_PUT : HTTP_METHOD_DELETE;
+    return code == 2   ? HTTP_METHOD_POST
+           : code == 3 ? HTTP_METHOD_PUT
+           : code == 4 ? HTTP_METHOD_DELETE
+                       : HTTP_METHOD_QUERY;
 }
 
 static void judge_body(const struct asking *asking, const uint8_t *body, size_t length)
@@ -154,7 +157,8 @@ static void host_executed(void *handle, uint8_t code, unsigned resource, const c
     number = asking->tag;
     judge_tell(world->judge, "node %u carries out request %u", place->index, number);
     judge_that(world->judge, INVARIANT_FRESH,
-               asking->is_fresh || !world->scenario.traits[place->index].challenges,
+               asking->is_fresh || asking->method == HTTP_METHOD_QUERY ||
+                   !world->scenario.traits[place->index].challenges,
                "node %u carries out request %u, which is not fresh", place->index, number);
     if (asking->epoch != place->epoch)
         asking->executions = 0;
@@ -163,7 +167,7 @@ static void host_executed(void *handle, uint8_t code, unsigned resource, const c
     asking->executions++;
     /* The last block of an idempotent request may be sent again (RFC 7959 2.5). */
     judge_that(world->judge, INVARIANT_AT_MOST_ONCE,
-               asking->executions == 1 ||
+               asking->executions == 1 || asking->method == HTTP_METHOD_QUERY ||
                    (asking->method == HTTP_METHOD_PUT && world->scenario.has_blocks),
                "node %u carried request %u out %u times", place->index, number, asking->executions);
     if (asking->value != 0)

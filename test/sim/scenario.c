@@ -95,6 +95,21 @@ static unsigned draw_block_size(struct dice *dice)
     return 16u << dice_below(dice, 7);
 }
 
+/* What no node should do with blocks. */
+static void draw_oddities(struct model_traits *traits, struct dice *dice)
+{
+    unsigned *const oddities[] = {&traits->forgets_permille, &traits->changes_permille,
+                                  &traits->repeats_permille, &traits->skips_permille,
+                                  &traits->trims_permille};
+
+    traits->shrinks_blocks = dice_chance(dice, 400);
+    if (dice_chance(dice, 600))
+        return;
+    for (size_t i = 0; i < sizeof oddities / sizeof oddities[0]; i++)
+        if (dice_chance(dice, 300))
+            *oddities[i] = (unsigned)dice_spread(dice, 5, 1000);
+}
+
 /* Bodies of some kilobytes. Without an ETag nobody could tell the blocks of two values apart. */
 static void draw_blocks(struct scenario *scenario, struct dice *dice)
 {
@@ -122,9 +137,15 @@ static void draw_blocks(struct scenario *scenario, struct dice *dice)
         traits->body_max =
             dice_chance(dice, 800) ? MODEL_VALUE_MAX : (size_t)dice_between(dice, 100, 6000);
         traits->answer_size = dice_chance(dice, 600) ? 0 : (size_t)dice_spread(dice, 1, 3000);
+        draw_oddities(traits, dice);
     }
     if (scenario->requests > 200)
         scenario->requests = 200;
+    if (dice_chance(dice, 50)) {
+        scenario->value_size = dice_spread(dice, 6000, 60000);
+        if (scenario->requests > 40)
+            scenario->requests = 40;
+    }
 }
 
 /* A node that knows no blocks has only what fits into one message. */

@@ -55,8 +55,8 @@ static void came_empty(struct place *place, const struct wire_message *message)
 }
 
 /* What the reply to a CON response must be; for one that comes when the gateway may or may not have
- * given up, either is right. */
-static void expect_reply(struct place *place, const struct wire_message *message, bool is_welcome,
+ * given up, either is right. True for a copy of one that came before: it has no effect. */
+static bool expect_reply(struct place *place, const struct wire_message *message, bool is_welcome,
                          bool is_doubtful)
 {
     struct wire_watch *watch = &place->world->watch;
@@ -69,13 +69,13 @@ static void expect_reply(struct place *place, const struct wire_message *message
     if (is_copy && seen->replied == WIRE_RST && place->world->scenario.has_blocks)
         is_copy = false;
     if (is_copy && place->world->totals->came - seen->order > REMEMBERED_MAX)
-        return;
+        return true;
     if (is_copy || !is_doubtful) {
         watch->must_ack = is_copy ? seen->replied == WIRE_ACK : is_welcome;
         watch->must_reset = !watch->must_ack;
     }
     if (is_copy)
-        return;
+        return true;
     if (seen == NULL)
         *mid_map_at(&place->came, message->mid) = seen = memory_take(sizeof *seen);
     *seen = (struct wire_seen){
@@ -85,6 +85,7 @@ static void expect_reply(struct place *place, const struct wire_message *message
     };
     memcpy(seen->token, message->token, sizeof seen->token);
     watch->seen = seen;
+    return false;
 }
 
 /* Nobody waits any more behind the deadline of a transfer: what comes is reset. */
@@ -105,9 +106,10 @@ static void came_response(struct place *place, const struct wire_message *messag
         record != NULL && (record->is_doubtful || may_be_cut(place, record) ||
                            place->world->now_us >= wire_gone_us(place, record, true));
 
-    if (message->type == WIRE_CON)
-        expect_reply(place, message, is_welcome, is_doubtful);
-    if (is_welcome && place->world->scenario.has_blocks && may_be_earlier(record, message))
+    bool is_copy =
+        message->type == WIRE_CON && expect_reply(place, message, is_welcome, is_doubtful);
+    if (is_welcome && place->world->scenario.has_blocks &&
+        (is_copy || may_be_earlier(record, message)))
         record->is_doubtful = true;
     else if (is_welcome)
         wire_close(place, record);
