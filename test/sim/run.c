@@ -6,24 +6,51 @@
  *     run --seed N --trace      one seed, with its story
  *     run ... --hashes          prints the trace hash of each seed: the same seed, the same hash
  *     run ... --quiet           prints nothing but violations
+ *     run ... --jobs N          in so many processes, by default one for each processor
+ *
+ * A run without a violation prints the rows of test/data/conformance.tsv that it has proved.
  */
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "world.h"
 
-enum { SEED_SECONDS_MAX = 120 };
+enum { SEED_SECONDS_MAX = 120, JOBS_MAX = 64, PROOF_SEEDS_MIN = 100 };
 
 struct options {
     uint64_t first, last;
+    unsigned jobs;
     bool is_tracing;
     bool shows_hashes;
     bool is_quiet;
+};
+
+/* Of one process, in memory that all share. */
+struct outcome {
+    struct totals totals;
+    struct judge judge;
+};
+
+/* What the invariants prove when seeds enough pass. */
+static const struct {
+    const char *row;
+    enum invariant invariant;
+} proofs[] = {
+    {"MSG-01", INVARIANT_OWN_VALUE},          {"MSG-05", INVARIANT_RETRANSMIT_SAME},
+    {"MSG-05", INVARIANT_RETRANSMIT_BACKOFF}, {"MSG-05", INVARIANT_RETRANSMIT_MADE},
+    {"MSG-06", INVARIANT_SILENT_AFTER_END},   {"MSG-07", INVARIANT_ANSWERED_ONCE},
+    {"MSG-07", INVARIANT_CON_REPLIED},        {"MSG-08", INVARIANT_REPLY_ASKED},
+    {"MSG-12", INVARIANT_WELL_FORMED},        {"CONG-01", INVARIANT_NSTART},
+    {"CONG-02", INVARIANT_SLOT_FREE},         {"CONG-07", INVARIANT_PROBING_RATE},
+    {"CONG-09", INVARIANT_FREE_AT_END},       {"BLOCK-04", INVARIANT_OWN_VALUE},
+    {"BLOCK-16", INVARIANT_WHOLE_BODY},
 };
 
 /* For the handler of crashes. */
@@ -42,8 +69,18 @@ static void crashed(int number)
 
 static int usage(void)
 {
-    fputs("usage: run --seeds A-B | --seed N [--trace] [--hashes] [--quiet]\n", stderr);
+    fputs("usage: run --seeds A-B | --seed N [--trace] [--hashes] [--quiet] [--jobs N]\n", stderr);
     return 64;
+}
+
+/* Processes that take turns would mix up what they print. */
+static unsigned usual_jobs(const struct options *options)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (options->is_tracing || options->shows_hashes || processors < 1)
+        return 1;
+    return processors > JOBS_MAX ? JOBS_MAX : (unsigned)processors;
 }
 
 static bool read_options(int count, char **arguments, struct options *options)
@@ -63,13 +100,26 @@ static bool read_options(int count, char **arguments, struct options *options)
             if (*end++ != '-')
                 return false;
             options->last = strtoull(end, &end, 10);
+        } else if (strcmp(arguments[i], "--jobs") == 0 && i + 1 < count) {
+            options->jobs = (unsigned)strtoul(arguments[++i], &end, 10);
         } else {
             return false;
         }
         if (end != NULL && *end != '\0')
             return false;
     }
-    return options->first > 0 && options->first <= options->last;
+    if (options->jobs == 0)
+        options->jobs = usual_jobs(options);
+    return options->first > 0 && options->first <= options->last && options->jobs <= JOBS_MAX;
+}
+
+static uint64_t count_checks(const struct judge *judge)
+{
+    uint64_t checks = 0;
+
+    for (int i = 0; i < INVARIANTS; i++)
+        checks += judge->checks[i];
+    return checks;
 }
 
 static void print_totals(const struct totals *totals, const struct judge *judge, double seconds)
@@ -89,9 +139,18 @@ static void print_totals(const struct totals *totals, const struct judge *judge,
     printf("%" PRIu64 " reboots, %" PRIu64 " reloads, %" PRIu64 " stops, %" PRIu64
            " allocations that failed\n",
            totals->reboots, totals->reloads, totals->drains, totals->failed_allocations);
+    printf("%d invariants, checked %" PRIu64 " times\n", (int)INVARIANTS, count_checks(judge));
     for (int i = 0; i < INVARIANTS; i++)
         printf("%12" PRIu64 " x %-20s %s\n", judge->checks[i], invariant_name((enum invariant)i),
                invariant_text((enum invariant)i));
+}
+
+static void print_proofs(const struct totals *totals, const struct judge *judge)
+{
+    for (size_t i = 0; i < sizeof proofs / sizeof proofs[0]; i++)
+        if (totals->seeds >= PROOF_SEEDS_MIN && judge->checks[proofs[i].invariant] > 0)
+            printf("ROW %s sim %s: %s\n", proofs[i].row, invariant_name(proofs[i].invariant),
+                   invariant_text(proofs[i].invariant));
 }
 
 static double now_s(void)
@@ -118,22 +177,87 @@ static bool run_seed(uint64_t seed, const struct options *options, struct judge 
     return is_fine;
 }
 
+/* Every `jobs`-th seed. */
+static bool run_share(unsigned job, const struct options *options, struct outcome *outcome)
+{
+    for (uint64_t seed = options->first + job; seed <= options->last; seed += options->jobs)
+        if (!run_seed(seed, options, &outcome->judge, &outcome->totals))
+            return false;
+    return true;
+}
+
+/* Waits for all; the others end when one has found a violation. */
+static bool wait_for(pid_t *workers, unsigned count)
+{
+    bool is_fine = true;
+    int status;
+
+    for (unsigned left = count; left > 0; left--) {
+        pid_t gone = wait(&status);
+        bool has_failed = gone < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+        for (unsigned i = 0; i < count; i++) {
+            if (workers[i] == gone)
+                workers[i] = 0;
+            else if (has_failed && is_fine && workers[i] > 0)
+                (void)kill(workers[i], SIGTERM);
+        }
+        is_fine = is_fine && !has_failed;
+    }
+    return is_fine;
+}
+
+static bool run_in_parts(const struct options *options, struct outcome *outcomes)
+{
+    pid_t workers[JOBS_MAX];
+    unsigned count = 0;
+
+    if (options->jobs == 1)
+        return run_share(0, options, &outcomes[0]);
+    (void)fflush(stdout);
+    for (; count < options->jobs; count++) {
+        workers[count] = fork();
+        if (workers[count] == 0)
+            exit(run_share(count, options, &outcomes[count]) ? 0 : 1);
+        if (workers[count] < 0)
+            break;
+    }
+    bool is_fine = wait_for(workers, count);
+    return is_fine && count == options->jobs;
+}
+
+/* All members of the totals are numbers of one type. */
+static void add_up(struct outcome *sum, const struct outcome *part)
+{
+    uint64_t *to = (uint64_t *)(void *)&sum->totals;
+    const uint64_t *from = (const uint64_t *)(const void *)&part->totals;
+
+    for (size_t i = 0; i < sizeof sum->totals / sizeof *to; i++)
+        to[i] += from[i];
+    for (int i = 0; i < INVARIANTS; i++)
+        sum->judge.checks[i] += part->judge.checks[i];
+}
+
 int main(int count, char **arguments)
 {
     static const int signals[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGALRM};
     struct options options = {0};
-    struct totals totals = {0};
-    struct judge judge = {0};
+    struct outcome sum = {0};
+    struct outcome *outcomes;
     double began_s = now_s();
 
     if (!read_options(count, arguments, &options))
         return usage();
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
         (void)signal(signals[i], crashed);
-    for (uint64_t seed = options.first; seed <= options.last; seed++)
-        if (!run_seed(seed, &options, &judge, &totals))
-            return 1;
-    if (!options.is_quiet)
-        print_totals(&totals, &judge, now_s() - began_s);
+    outcomes = mmap(NULL, options.jobs * sizeof *outcomes, PROT_READ | PROT_WRITE,
+                    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (outcomes == MAP_FAILED || !run_in_parts(&options, outcomes))
+        return 1;
+    for (unsigned i = 0; i < options.jobs; i++)
+        add_up(&sum, &outcomes[i]);
+    if (options.is_quiet)
+        return 0;
+    print_totals(&sum.totals, &sum.judge, now_s() - began_s);
+    print_proofs(&sum.totals, &sum.judge);
     return 0;
 }
