@@ -86,6 +86,29 @@ static void judge_success(struct asking *asking, const struct http_reply *reply)
                (const char *)reply->body.data);
 }
 
+/* A block-wise upload waits for the end of another one, and for nothing else. */
+static void judge_waiting(const struct asking *asking)
+{
+    struct world *world = asking->world;
+    const struct scenario *scenario = &world->scenario;
+    struct place *place = &world->places[asking->node];
+    const struct endpoint *endpoint =
+        message_layer_find_endpoint(request_layer_messages(world->requests), &place->address);
+
+    /* First: it finds out who is silent. */
+    bool is_idle = wire_watch_is_idle(place);
+
+    if (asking->transmissions > 0 || asking->uses_name || asking->wait_s > 0 ||
+        asking->was_unreachable || scenario->memory_per_million > 0 || scenario->stall_us > 0 ||
+        endpoint == NULL || endpoint_queue_length(endpoint) > 0 || place->is_silent ||
+        message_layer_outstanding(request_layer_messages(world->requests)) + 1 >=
+            scenario->outstanding)
+        return;
+    judge_that(world->judge, INVARIANT_SLOT_FREE, !is_idle,
+               "request %u was not sent, and nothing is under way to node %u", asking->tag,
+               asking->node);
+}
+
 /* 504: RFC 7252 gives no time; coap.deadline and coap.acked_deadline do. */
 static void judge_timeout(struct asking *asking)
 {
@@ -142,6 +165,18 @@ static bool is_odd(const struct model_traits *traits)
            0;
 }
 
+/* All transmissions of a block may be spent before its answer is here. */
+static bool may_be_too_slow(const struct scenario *scenario, const struct model_traits *traits)
+{
+    const struct settings *settings = &scenario->settings;
+    uint64_t spent_us =
+        (uint64_t)settings->ack_timeout_ms * MS * ((UINT64_C(2) << settings->max_retransmit) - 1);
+
+    return 2 * scenario->delay_max_us + scenario->stall_us + traits->think_max_us +
+               traits->separate_max_us >=
+           spent_us;
+}
+
 /* A transfer fails when what is transferred changes, or is lost by a reboot, or when a block had to
  * be sent again that the node had, but not its client. */
 static bool may_transfer_fail(const struct asking *asking)
@@ -152,6 +187,7 @@ static bool may_transfer_fail(const struct asking *asking)
 
     return scenario->has_blocks &&
            (is_odd(&scenario->traits[asking->node]) ||
+            may_be_too_slow(scenario, &scenario->traits[asking->node]) ||
             history->spans[history->count - 1].from_us >= asking->began_us ||
             scenario->loss_permille + scenario->corrupt_permille > 0 || scenario->trouble_us > 0);
 }
@@ -228,6 +264,8 @@ void client_judge_reply(struct asking *asking, const struct http_reply *reply)
         judge_retry_after(asking, reply);
     }
     if (reply->status == 504 && asking->is_tagged && !asking->is_fetched &&
-        !has_problem(reply, PROBLEM_SILENT))
+        !has_problem(reply, PROBLEM_SILENT)) {
         judge_timeout(asking);
+        judge_waiting(asking);
+    }
 }

@@ -57,6 +57,7 @@ static struct asking *add_asking(struct world *world)
     asking->world = world;
     asking->tag = (uint32_t)world->asking_count;
     asking->began_us = world->now_us;
+    asking->block_at = -1;
     return asking;
 }
 

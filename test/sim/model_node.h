@@ -39,6 +39,7 @@ struct model_traits {
     bool acts_at_once;       /* a request is carried out when it comes, else when it is answered */
     bool knows_blocks_again; /* takes a block that it has once more, else 4.08 */
     bool takes_no_blocks;    /* Block options are answered by 4.02 */
+    bool hints_size;         /* 4.13 to a block names a size, though none will do */
     bool shrinks_blocks;     /* now and then its blocks are smaller than before */
     /* What goes wrong with so many blocks in 1000: */
     unsigned forgets_permille; /* what came of a body is lost (4.08) */

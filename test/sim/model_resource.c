@@ -435,6 +435,8 @@ static void take_block(struct model_node *node, unsigned peer, unsigned index,
     if (upload->length + taken > node->traits.body_max) {
         drop_transfer(&node->uploads, upload);
         response->code = WIRE_CODE(4, 13);
+        if (node->traits.hints_size)
+            add_block(response, WIRE_BLOCK1, block.number, block.more, size);
         return;
     }
     upload->bytes = memory_resize(upload->bytes, upload->length + taken + 1);

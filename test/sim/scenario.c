@@ -103,11 +103,12 @@ static void draw_oddities(struct model_traits *traits, struct dice *dice)
                                   &traits->trims_permille};
 
     traits->shrinks_blocks = dice_chance(dice, 400);
+    traits->hints_size = dice_chance(dice, 500);
     if (dice_chance(dice, 600))
         return;
     for (size_t i = 0; i < sizeof oddities / sizeof oddities[0]; i++)
         if (dice_chance(dice, 300))
-            *oddities[i] = (unsigned)dice_spread(dice, 5, 1000);
+            *oddities[i] = dice_chance(dice, 200) ? 1000 : (unsigned)dice_spread(dice, 5, 1000);
 }
 
 /* Bodies of some kilobytes. Without an ETag nobody could tell the blocks of two values apart. */
@@ -138,6 +139,9 @@ static void draw_blocks(struct scenario *scenario, struct dice *dice)
             dice_chance(dice, 800) ? MODEL_VALUE_MAX : (size_t)dice_between(dice, 100, 6000);
         traits->answer_size = dice_chance(dice, 600) ? 0 : (size_t)dice_spread(dice, 1, 3000);
         draw_oddities(traits, dice);
+        /* Transfers meet at a resource. */
+        if (dice_chance(dice, 300))
+            traits->resources = 1 + dice_below(dice, 2);
     }
     if (scenario->requests > 200)
         scenario->requests = 200;

@@ -98,6 +98,17 @@ static bool may_be_cut(const struct place *place, const struct wire_record *reco
                                           scenario->settings.transfer_deadline_ms * (uint64_t)MS);
 }
 
+/* The node says which block of the body it has; 2.31 and the final answer do. */
+static void note_confirmed(const struct wire_record *record, const struct wire_message *message)
+{
+    struct asking *asking = record->asking;
+
+    if (asking != NULL && message->code >> 5 == 2 && wire_find(message, WIRE_BLOCK1) != NULL &&
+        (wire_uint(message, WIRE_BLOCK1, 0) >> 4 == asking->block_number ||
+         wire_block_offset(message, WIRE_BLOCK1) == asking->block_at))
+        asking->is_block_confirmed = true;
+}
+
 static void came_response(struct place *place, const struct wire_message *message)
 {
     struct wire_record *record = wire_find_live(place, message);
@@ -108,6 +119,8 @@ static void came_response(struct place *place, const struct wire_message *messag
 
     bool is_copy =
         message->type == WIRE_CON && expect_reply(place, message, is_welcome, is_doubtful);
+    if (is_welcome)
+        note_confirmed(record, message);
     if (is_welcome && place->world->scenario.has_blocks &&
         (is_copy || may_be_earlier(record, message)))
         record->is_doubtful = true;

@@ -157,6 +157,12 @@ bool wire_watch_is_lively(const struct place *place)
     return place->world->now_us - place->answered_us < soonest_us;
 }
 
+bool wire_watch_is_idle(struct place *place)
+{
+    wire_drop_spent(place);
+    return TAILQ_EMPTY(&place->live);
+}
+
 bool wire_watch_is_unheard(const struct place *place)
 {
     const struct settings *settings = wire_settings(place);

@@ -83,6 +83,28 @@ static void judge_restarts(const struct place *place, const struct wire_record *
                asking->tag, asking->beginnings);
 }
 
+/* RFC 7959 2.5: in order, each when the one before is confirmed; or the same once more. */
+static void judge_block(const struct place *place, const struct wire_record *record,
+                        const struct wire_message *message)
+{
+    struct asking *asking = record->asking;
+    int64_t at = record->sends_at;
+
+    if (asking == NULL || at < 0)
+        return;
+    judge_that(place->world->judge, INVARIANT_BLOCKS_IN_TURN,
+               at == 0 || at == asking->block_at ||
+                   (at == asking->block_end && asking->is_block_confirmed),
+               "request %u: the block at %lld follows the one from %lld to %lld%s", asking->tag,
+               (long long)at, (long long)asking->block_at, (long long)asking->block_end,
+               asking->is_block_confirmed ? "" : ", which is not confirmed");
+    if (at != asking->block_at)
+        asking->is_block_confirmed = false;
+    asking->block_at = at;
+    asking->block_end = at + (int64_t)message->payload_length;
+    asking->block_number = wire_uint(message, WIRE_BLOCK1, 0) >> 4;
+}
+
 static void open_record(struct place *place, const struct wire_message *message, uint64_t digest,
                         size_t length)
 {
@@ -117,6 +139,7 @@ static void open_record(struct place *place, const struct wire_message *message,
     record->sends_at = wire_block_offset(message, WIRE_BLOCK1);
     record->asks_at = wire_block_offset(message, WIRE_BLOCK2);
     judge_restarts(place, record);
+    judge_block(place, record, message);
     memcpy(record->token, message->token, sizeof record->token);
     TAILQ_INSERT_TAIL(&place->live, record, link);
     if (record->asking != NULL)

@@ -79,6 +79,10 @@ struct asking {
     uint64_t acked_us; /* 0: never */
     bool was_reset;
     bool was_unreachable;
+    int64_t block_at; /* of its body, sent last; -1: none */
+    int64_t block_end;
+    uint32_t block_number;
+    bool is_block_confirmed;
     unsigned beginnings; /* messages that may be the first of a transfer */
     unsigned executions; /* in the node's life `epoch` */
     unsigned epoch;
@@ -270,6 +274,8 @@ void wire_watch_audit(struct place *place);
 bool wire_watch_is_unheard(const struct place *place);
 /* Interactions that hold a slot for sure, resp. that may hold one. */
 unsigned wire_watch_slots(struct place *place, bool for_sure);
+/* True when nothing is expected of the node. */
+bool wire_watch_is_idle(struct place *place);
 /* True when the gateway cannot have given the node up: it has answered not long ago. */
 bool wire_watch_is_lively(const struct place *place);
 void wire_watch_clear(struct place *place);
