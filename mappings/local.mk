@@ -6,7 +6,8 @@ libmappings_a_SOURCES += mappings/rest.c mappings/http_message.c mappings/method
 	mappings/status.c mappings/freshness.c mappings/fields.c mappings/entity_tag.c mappings/condition.c mappings/prefer.c \
 	mappings/media_syntax.c mappings/media_table.c mappings/media_type.c mappings/media_accept.c \
 	mappings/media_loose.c mappings/media_load.c \
-	mappings/cache_key.c \
+	mappings/cache_key.c mappings/cache_control.c \
+	mappings/field_list.c mappings/field_list.h \
 	mappings/problem.c mappings/problem_cbor.c mappings/problem_concise.c \
 	mappings/problem_reference.c mappings/link_format.c
 EXTRA_DIST += mappings/tables/codes.h mappings/tables/content_formats.h mappings/entity_tag.h \

@@ -141,7 +141,7 @@ test_unit_test_resource_SOURCES = test/unit/test_resource.c $(exchange_fixture)
 test_unit_test_resource_LDADD = $(UNIT_LIBS)
 
 # the cache
-cache_tests = test/unit/test_cache test/unit/test_cache_key test/unit/test_cache_memory \
+cache_tests = test/unit/test_cache test/unit/test_cache_control test/unit/test_cache_key test/unit/test_cache_memory \
 	test/unit/test_cache_pending test/unit/test_representation
 cache_fixture = test/unit/cache_fixture.c test/unit/cache_fixture.h
 check_PROGRAMS += $(cache_tests)
@@ -154,6 +154,7 @@ test_unit_test_cache_memory_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 test_unit_test_cache_pending_SOURCES = test/unit/test_cache_pending.c $(cache_fixture)
 test_unit_test_cache_pending_LDADD = $(UNIT_LIBS)
+test_unit_test_cache_control_LDADD = $(UNIT_LIBS)
 test_unit_test_cache_key_LDADD = $(UNIT_LIBS)
 test_unit_test_representation_LDADD = $(UNIT_LIBS)
 
