@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Fuzz targets: `make check` replays their corpora and saved crashes; `scripts/nightly fuzz` builds
 # them with libFuzzer (test/fuzz/README.md).
-FUZZ_REPLAYS = test/fuzz/replay_config \
+FUZZ_REPLAYS = test/fuzz/replay_cache \
+	test/fuzz/replay_config \
 	test/fuzz/replay_fields \
 	test/fuzz/replay_guard \
 	test/fuzz/replay_link \
@@ -14,7 +15,8 @@ FUZZ_REPLAYS = test/fuzz/replay_config \
 	test/fuzz/replay_uri
 check_PROGRAMS += $(FUZZ_REPLAYS)
 TESTS += $(FUZZ_REPLAYS)
-FUZZ_TARGETS = test/fuzz/fuzz_config \
+FUZZ_TARGETS = test/fuzz/fuzz_cache \
+	test/fuzz/fuzz_config \
 	test/fuzz/fuzz_fields \
 	test/fuzz/fuzz_guard \
 	test/fuzz/fuzz_link \
@@ -31,6 +33,13 @@ EXTRA_DIST += test/fuzz/README.md test/fuzz/corpus test/fuzz/crashes test/fuzz/w
 fuzz_common = test/fuzz/fuzz.c test/fuzz/fuzz.h
 replay_ldflags = $(AM_LDFLAGS) -Wl,--wrap=json_loadb
 fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
+
+test_fuzz_replay_cache_SOURCES = test/fuzz/fuzz_cache.c test/fuzz/replay.c $(fuzz_common)
+test_fuzz_replay_cache_LDADD = $(GATEWAY_LIBS)
+test_fuzz_replay_cache_LDFLAGS = $(replay_ldflags)
+test_fuzz_fuzz_cache_SOURCES = test/fuzz/fuzz_cache.c $(fuzz_common)
+test_fuzz_fuzz_cache_LDADD = $(GATEWAY_LIBS)
+test_fuzz_fuzz_cache_LDFLAGS = $(fuzz_ldflags)
 
 test_fuzz_replay_config_SOURCES = test/fuzz/fuzz_config.c test/fuzz/replay.c $(fuzz_common)
 test_fuzz_replay_config_LDADD = $(GATEWAY_LIBS)
