@@ -41,6 +41,12 @@ static void skip_string(struct cursor *cursor)
     cursor->at++;
 }
 
+/* A literal or a number ends here. NUL is no such character, though strchr finds it in any text. */
+static bool ends_word(char c)
+{
+    return is_blank(c) || memchr(",:{}[]\"", c, sizeof ",:{}[]\"" - 1) != NULL;
+}
+
 /* Skips one value of any kind. */
 static void skip_value(struct cursor *cursor)
 {
@@ -57,11 +63,13 @@ static void skip_value(struct cursor *cursor)
             depth++;
             cursor->at++;
         } else if (c == '}' || c == ']') {
+            if (depth == 0) {
+                return;
+            }
             depth--;
             cursor->at++;
         } else {
-            while (cursor->at < cursor->end && !is_blank(*cursor->at) &&
-                   strchr(",:{}[]\"", *cursor->at) == NULL) {
+            while (cursor->at < cursor->end && !ends_word(*cursor->at)) {
                 cursor->at++;
             }
         }
