@@ -69,7 +69,10 @@ EXTRA_DIST += $(PEERS) test/integration/peers.sh test/integration/lossy.sh test/
 	test/integration/node-coap-server.js
 
 # It reads the logs of all other tests, so it runs behind them.
+# Nor do all tests run with the sanitizers.
+if !SANITIZERS
 TESTS += test/integration/conformance.sh
+endif
 EXTRA_DIST += test/integration/conformance.sh doc/conformance test/data/conformance.tsv \
 	test/data/conformance-exceptions.tsv
 test/integration/conformance.log: $(filter-out test/integration/conformance.log,$(TEST_LOGS))
