@@ -76,6 +76,9 @@ enum request_refusal blockwise_start(struct blockwise *layer, const struct block
 void blockwise_cancel(struct blockwise *layer, uint64_t id);
 /* Whether a request goes in one message, with Block options or without. */
 bool blockwise_fits(const struct rest_message *message);
+/* Whether the request goes in blocks by now, so that settings->transfer_deadline_ms is what limits
+ * it. */
+bool blockwise_is_in_blocks(const struct blockwise *layer, uint64_t id);
 /* Requests that have not ended. */
 size_t blockwise_count(const struct blockwise *layer);
 

@@ -34,6 +34,8 @@ struct problem {
     const char *request_id; /* or NULL */
 };
 
+/* The last segment of the type's URI: "timeout". */
+const char *problem_slug(enum problem_type type);
 /* Fills the reply's status, Content-Type and body: application/problem+json, or one line of text
  * when the client prefers text/plain. `request` may be NULL. Own JSON ends with a newline. 0 or -1
  * (then the reply has the status alone). */

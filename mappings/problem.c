@@ -123,6 +123,11 @@ static bool prefers_text(const struct http_request *request)
                           media_quality(request, "application/problem+json");
 }
 
+const char *problem_slug(enum problem_type type)
+{
+    return kinds[type].slug;
+}
+
 int problem_write(const struct problem *problem, const struct http_request *request,
                   struct http_reply *reply)
 {

@@ -416,11 +416,25 @@ enum request_refusal blockwise_start(struct blockwise *layer, const struct block
     return REQUEST_STARTED;
 }
 
-void blockwise_cancel(struct blockwise *layer, uint64_t id)
+static struct transfer *find_transfer(const struct blockwise *layer, uint64_t id)
 {
     struct transfer *transfer;
 
     HASH_FIND_BYHASHVALUE(hh, layer->transfers, &id, sizeof id, (unsigned)id, transfer);
+    return transfer;
+}
+
+bool blockwise_is_in_blocks(const struct blockwise *layer, uint64_t id)
+{
+    const struct transfer *transfer = find_transfer(layer, id);
+
+    return transfer != NULL && transfer->has_deadline;
+}
+
+void blockwise_cancel(struct blockwise *layer, uint64_t id)
+{
+    struct transfer *transfer = find_transfer(layer, id);
+
     if (transfer == NULL)
         return;
     withdraw(transfer);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cache.h"
 #include "holds.h"
 #include "log.h"
 #include "memory_account.h"
@@ -82,6 +83,13 @@ static struct node_table *make_nodes(struct core *core)
     return node_table_new(core->options.timers, &core->options.random, NODES_MAX, &events);
 }
 
+static struct cache *make_cache(const struct core_options *options)
+{
+    const struct cache_limits none = {0};
+
+    return cache_new(options->timers, options->random, &none);
+}
+
 struct core *core_new(const struct core_options *options)
 {
     struct core *core = calloc(1, sizeof *core);
@@ -93,10 +101,11 @@ struct core *core_new(const struct core_options *options)
     core->labels = node_label_table_new();
     core->nodes = make_nodes(core);
     core->holds = holds_new(options->timers, &core->options.random);
+    core->cache = make_cache(options);
     core->metrics = metrics_new();
     core->names = names_new(options->timers, &core->options.resolver);
     core->monitors = status_monitors_new(options->timers, &options->random);
-    if (core->labels == NULL || core->nodes == NULL || core->holds == NULL ||
+    if (core->labels == NULL || core->nodes == NULL || core->holds == NULL || core->cache == NULL ||
         core->metrics == NULL || core->names == NULL || core->monitors == NULL) {
         core_free(core);
         return NULL;
@@ -122,6 +131,7 @@ void core_free(struct core *core)
     node_label_table_free(core->labels);
     node_table_free(core->nodes);
     holds_free(core->holds);
+    cache_free(core->cache);
     policy_release(core->policy);
     free(core);
 }
@@ -141,6 +151,26 @@ static int configure_nodes(struct core *core, const struct mapping_table *mappin
     return result;
 }
 
+/* Whether all nodes are asked in the same way: through the same proxy, or directly. */
+static bool has_same_way(const struct policy *policy, const struct policy *other)
+{
+    const struct uri_authority *a = &policy->upstream_proxy, *b = &other->upstream_proxy;
+
+    if (policy->has_upstream_proxy != other->has_upstream_proxy)
+        return false;
+    return !policy->has_upstream_proxy ||
+           (a->scheme == b->scheme && a->port == b->port && strcmp(a->host, b->host) == 0 &&
+            strcmp(a->zone, b->zone) == 0);
+}
+
+/* What is stored outlives a reload, but not what came through another proxy. */
+static void configure_cache(struct core *core, const struct policy *policy)
+{
+    if (core->policy != NULL && !has_same_way(core->policy, policy))
+        cache_clear(core->cache);
+    cache_set_limits(core->cache, &policy->cache_limits);
+}
+
 int core_set_policy(struct core *core, struct policy *policy)
 {
     if (configure_nodes(core, policy->mappings) != 0)
@@ -148,6 +178,7 @@ int core_set_policy(struct core *core, struct policy *policy)
     request_layer_set_maximum(core->options.requests, policy->outstanding);
     if (core->options.memory != NULL)
         core->options.memory->maximum = policy->memory;
+    configure_cache(core, policy);
     policy_release(core->policy);
     core->policy = policy;
     return 0;

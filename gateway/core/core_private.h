@@ -14,6 +14,7 @@
 #include "exchange_table.h"
 #include "log.h"
 
+struct cache;
 struct holds;
 struct names;
 struct node_label_table;
@@ -23,9 +24,10 @@ struct status_monitors;
 struct core {
     struct core_options options;
     struct policy *policy;           /* of new exchanges; NULL before the first */
-    struct node_label_table *labels; /* owned, like the next five */
+    struct node_label_table *labels; /* owned, like the next six */
     struct node_table *nodes;
     struct holds *holds;
+    struct cache *cache;
     struct metrics *metrics;
     struct names *names;
     struct status_monitors *monitors;

@@ -48,11 +48,14 @@ static void open_exchange(struct exchange *exchange, struct core *core,
     exchange->client_key = request->client_key;
     memory_account_add(core->options.memory, EXCHANGE_CHARGE);
     exchange->began_us = timers_now_us(core->options.timers);
+    exchange->problem = PROBLEM_TYPES;
+    exchange->cache_result = METRICS_CACHE_RESULTS;
     exchange->accept = MEDIA_FORMAT_NONE;
     exchange->content_format = MEDIA_FORMAT_NONE;
     exchange_init_names(exchange);
     prefer_read(request, &exchange->preferences);
     exchange_init_patience(exchange);
+    exchange_init_joining(exchange);
     rest_request_init(&exchange->coap);
     http_reply_init(&exchange->reply, exchange->policy->maximum_reply > REPLY_BODY_MAX
                                           ? exchange->policy->maximum_reply
@@ -115,6 +118,7 @@ void exchange_tell(struct exchange *exchange)
 {
     assert(exchange_is_answered(exchange));
     timers_disarm(exchange->core->options.timers, &exchange->patience);
+    exchange_leave(exchange);
     if (exchange->async != NULL) {
         exchange_complete_async(exchange);
         exchange_end_if_over(exchange);
@@ -162,12 +166,14 @@ void exchange_end_if_over(struct exchange *exchange)
     TAILQ_INSERT_TAIL(&exchange->core->exchanges.ended, exchange, link);
 }
 
-/* Nobody wants the reply any more: what waits for a name has sent nothing and ends here. */
+/* Nobody wants the reply any more: what waits for a name or for the request of another has sent
+ * nothing and ends here. */
 static void forget_request(struct exchange *exchange)
 {
     exchange->request = NULL;
     exchange_forget_names(exchange);
     timers_disarm(exchange->core->options.timers, &exchange->patience);
+    exchange_leave(exchange);
 }
 
 /* A request that was given to the request layer runs on, and so does one whose reply is wanted
@@ -193,6 +199,7 @@ static void close_exchange(struct exchange *exchange)
     node_release(exchange->node);
     node_label_release(exchange->label);
     policy_release(exchange->policy);
+    exchange_free_cache(exchange);
     memory_account_give(exchange->core->options.memory, EXCHANGE_CHARGE + exchange->body_charge);
     exchange_table_remove(&exchange->core->exchanges, exchange);
 }

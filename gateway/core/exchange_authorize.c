@@ -217,6 +217,7 @@ static enum step_result choose_peers(struct exchange *exchange,
     if (kept == 0)
         return refuse(exchange, &first);
     exchange->address_count = kept;
+    exchange->is_partly_refused = kept < count;
     exchange->peer = exchange->addresses[0];
     exchange->step = exchange->is_beginning ? EXCHANGE_STEP_BODY : EXCHANGE_STEP_COMPOSE;
     return STEP_NEXT;

@@ -138,7 +138,7 @@ enum step_result exchange_compose(struct exchange *exchange)
     failed |= exchange_add_no_response(exchange);
     if (failed != 0)
         return fail_too_long(exchange);
-    exchange->step = EXCHANGE_STEP_ROUTE;
+    exchange->step = EXCHANGE_STEP_LOOK_UP;
     return STEP_NEXT;
 }
 
@@ -148,10 +148,8 @@ bool exchange_next_candidate(struct exchange *exchange)
         return false;
     rest_request_remove(&exchange->coap, REST_OPTION_ACCEPT);
     exchange->accept = exchange->choice.formats[++exchange->candidate];
-    if (rest_request_add_uint(&exchange->coap, REST_OPTION_ACCEPT, (uint32_t)exchange->accept) != 0)
-        return false;
-    (void)exchange_add_client_etags(exchange);
-    return true;
+    return rest_request_add_uint(&exchange->coap, REST_OPTION_ACCEPT, (uint32_t)exchange->accept) ==
+           0;
 }
 
 /* RFC 7252 6.4: the host as an option, also when it is an address literal. */
@@ -182,7 +180,6 @@ static enum step_result route_to_node(struct exchange *exchange)
         failed |= add_literal_host(exchange);
     if (failed != 0)
         return fail_too_long(exchange);
-    exchange->step = EXCHANGE_STEP_FORWARD;
     return STEP_NEXT;
 }
 
@@ -254,20 +251,38 @@ static enum step_result route_upstream(struct exchange *exchange)
     exchange->peer = exchange->addresses[0];
     if (add_proxy_options(exchange) != 0)
         return fail_too_long(exchange);
-    exchange->step = EXCHANGE_STEP_FORWARD;
     return STEP_NEXT;
 }
 
-enum step_result exchange_route(struct exchange *exchange)
+static enum step_result route(struct exchange *exchange)
 {
     enum step_result result =
         exchange->policy->has_upstream_proxy ? route_upstream(exchange) : route_to_node(exchange);
 
+    if (result == STEP_PARKED)
+        exchange->has_waited_for_route = true;
     if (result != STEP_NEXT)
         return result;
     if (rest_options_size(&exchange->coap.message) + PDU_HEADER_SIZE + PDU_TOKEN_MAX >
         REST_REQUEST_SIZE)
         return fail_too_long(exchange);
-    (void)exchange_add_client_etags(exchange);
+    exchange->is_routed = true;
+    return STEP_NEXT;
+}
+
+enum step_result exchange_route(struct exchange *exchange)
+{
+    enum step_result result = exchange->is_routed ? STEP_NEXT : route(exchange);
+
+    if (result != STEP_NEXT)
+        return result;
+    /* The cache may know more by now. */
+    if (exchange->has_waited_for_route) {
+        exchange->has_waited_for_route = false;
+        exchange->step = EXCHANGE_STEP_LOOK_UP;
+        return STEP_NEXT;
+    }
+    exchange_add_tags(exchange);
+    exchange->step = EXCHANGE_STEP_FORWARD;
     return STEP_NEXT;
 }

@@ -45,6 +45,12 @@ size_t exchange_add_client_etags(struct exchange *exchange)
                                room < CONDITION_ETAGS_MAX ? room : CONDITION_ETAGS_MAX);
 }
 
+bool exchange_add_etag(struct exchange *exchange, const uint8_t *etag, size_t length)
+{
+    return count_room(exchange) > 0 &&
+           rest_request_add(&exchange->coap, REST_OPTION_ETAG, etag, length) == 0;
+}
+
 bool exchange_is_confirmation(const struct exchange *exchange, const struct rest_message *response)
 {
     const struct rest_message *request = &exchange->coap.message;

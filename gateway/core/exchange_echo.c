@@ -59,19 +59,29 @@ static enum step_result refuse_stale(struct exchange *exchange)
     return STEP_ANSWERED;
 }
 
+bool exchange_may_meet_challenge(const struct exchange *exchange)
+{
+    return !exchange->has_echoed && exchange_may_echo(exchange);
+}
+
+enum step_result exchange_refuse_challenge(struct exchange *exchange)
+{
+    char node[128];
+
+    if (!exchange_may_echo(exchange))
+        return refuse_stale(exchange);
+    return exchange_fail(exchange, PROBLEM_FRESHNESS, 403,
+                         "%s refused the request a second time, with the proof of freshness that "
+                         "it had asked for",
+                         exchange_node_phrase(exchange, node, sizeof node));
+}
+
 enum step_result exchange_meet_challenge(struct exchange *exchange,
                                          const struct rest_message *response)
 {
     const struct rest_option *echo = rest_find_option(response, REST_OPTION_ECHO);
     char node[128];
 
-    if (exchange->has_echoed)
-        return exchange_fail(exchange, PROBLEM_FRESHNESS, 403,
-                             "%s refused the request a second time, with the proof of freshness "
-                             "that it had asked for",
-                             exchange_node_phrase(exchange, node, sizeof node));
-    if (!exchange_may_echo(exchange))
-        return refuse_stale(exchange);
     exchange->has_echoed = true;
     if (rest_request_add(&exchange->coap, REST_OPTION_ECHO, echo->value, echo->length) != 0)
         return exchange_fail(exchange, PROBLEM_TARGET_TOO_LONG, 414,

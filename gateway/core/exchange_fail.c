@@ -50,11 +50,18 @@ void exchange_add_allow(struct exchange *exchange, unsigned methods)
     buffer_clear(&text);
 }
 
+void exchange_reset_reply(struct exchange *exchange)
+{
+    size_t body_maximum = exchange->reply.body.maximum;
+
+    http_reply_clear(&exchange->reply);
+    http_reply_init(&exchange->reply, body_maximum);
+}
+
 enum step_result exchange_fail(struct exchange *exchange, enum problem_type type, unsigned status,
                                const char *format, ...)
 {
     char detail[DETAIL_MAX];
-    size_t body_maximum = exchange->reply.body.maximum;
     struct problem problem = {
         .type = type,
         .status = status,
@@ -74,8 +81,8 @@ enum step_result exchange_fail(struct exchange *exchange, enum problem_type type
     if (exchange->has_sent)
         problem.elapsed_ms =
             (int64_t)((timers_now_us(exchange->core->options.timers) - exchange->began_us) / 1000);
-    http_reply_clear(&exchange->reply);
-    http_reply_init(&exchange->reply, body_maximum);
+    exchange_reset_reply(exchange);
+    exchange->problem = type;
     exchange->reply.status = status;
     (void)problem_write(&problem, exchange->request, &exchange->reply);
     keep_out_of_caches(&exchange->reply);
@@ -97,11 +104,6 @@ enum step_result exchange_fail_method(struct exchange *exchange, unsigned allowe
 void exchange_refusal(struct core *core, unsigned status, const char *slug, const char *detail,
                       const struct http_request *request, struct http_reply *reply)
 {
-    static const char *const slugs[PROBLEM_TYPES] = {
-#define PROBLEM(name, text, title) [PROBLEM_##name] = text,
-#include "tables/problems.h"
-#undef PROBLEM
-    };
     struct problem problem = {
         .type = PROBLEM_BAD_REQUEST,
         .status = status,
@@ -112,7 +114,7 @@ void exchange_refusal(struct core *core, unsigned status, const char *slug, cons
 
     (void)core;
     for (int i = 0; i < PROBLEM_TYPES; i++)
-        if (strcmp(slugs[i], slug) == 0)
+        if (strcmp(problem_slug((enum problem_type)i), slug) == 0)
             problem.type = (enum problem_type)i;
     reply->status = status;
     (void)problem_write(&problem, request, reply);

@@ -14,8 +14,9 @@
 #include "core_private.h"
 #include "node_label.h"
 #include "policy.h"
+#include "representation.h"
 
-enum { TOO_MANY_NODES_RETRY_S = 60 };
+enum { TOO_MANY_NODES_RETRY_S = 60, US_PER_S = 1000000 };
 
 static bool wants_answer(const struct exchange *exchange)
 {
@@ -122,32 +123,87 @@ static enum step_result fail_request(struct exchange *exchange, enum request_fai
                          "%s cannot be reached: no route, or nothing listens on its port", node);
 }
 
+/* What the node's 4.06 means for a client that takes other media types: MEDIA-06, only a GET may be
+ * asked again; anything else may have had its effect. */
+static bool asks_for_another(struct exchange *exchange, const struct exchange_outcome *outcome)
+{
+    return outcome->response != NULL && outcome->response->code == REST_CODE(4, 6) &&
+           (exchange->method & (HTTP_METHOD_GET | HTTP_METHOD_HEAD)) != 0 &&
+           exchange_next_candidate(exchange);
+}
+
+static void make_reply(struct exchange *exchange, const struct exchange_outcome *outcome)
+{
+    if (outcome->response == NULL)
+        (void)fail_request(exchange, outcome->failure, outcome->report);
+    else if (exchange_is_challenge(outcome->response))
+        (void)exchange_refuse_challenge(exchange);
+    else
+        exchange_translate(exchange, outcome);
+    exchange_prefer_stale(exchange);
+}
+
+void exchange_settle(struct exchange *exchange, const struct exchange_outcome *outcome)
+{
+    exchange->response_code = outcome->response == NULL ? 0 : outcome->response->code;
+    exchange->cache_status.is_stored = exchange->cache_status.has_ttl = outcome->is_stored;
+    exchange->cache_status.ttl_s = outcome->fresh_us / US_PER_S;
+    if (asks_for_another(exchange, outcome)) {
+        exchange->step = EXCHANGE_STEP_LOOK_UP;
+        exchange_resume(exchange);
+        return;
+    }
+    make_reply(exchange, outcome);
+    exchange_tell(exchange);
+}
+
+/* The request has come to its end: everybody who waits for it learns of that, the leader last, for
+ * he may join the others when they ask again. */
+static void end_request(struct exchange *exchange, const struct exchange_outcome *outcome)
+{
+    struct exchange_outcome shared = *outcome;
+
+    shared.body = NULL;
+    exchange_share(exchange, &shared);
+    if (wants_answer(exchange))
+        exchange_settle(exchange, outcome);
+    exchange_end_if_over(exchange);
+}
+
+/* The exchange was answered without asking the node again as it had to: others try for themselves.
+ */
+static void end_unasked(struct exchange *exchange)
+{
+    exchange_leave_cache(exchange);
+    exchange_share(exchange, NULL);
+    exchange_tell(exchange);
+    exchange_end_if_over(exchange);
+}
+
 static void response_came(void *handle, const struct rest_message *response,
                           const struct request_report *report)
 {
     struct exchange *exchange = handle;
-    bool is_get = (exchange->method & (HTTP_METHOD_GET | HTTP_METHOD_HEAD)) != 0;
+    struct exchange_outcome outcome = {
+        .response = response, .report = report, .body = report->body};
+    struct rest_message stored;
 
     exchange->request_id = 0;
     exchange->response_code = response->code;
     node_label_answered(exchange->label, response->code,
                         exchange_take_retransmissions(exchange, report), report->round_trip_us);
     exchange_note_response(exchange, response);
-    if (wants_answer(exchange)) {
-        if (exchange_is_challenge(response)) {
-            if (exchange_meet_challenge(exchange, response) == STEP_PARKED)
-                return;
-        } else if (response->code == REST_CODE(4, 6) && is_get &&
-                   exchange_next_candidate(exchange)) {
-            /* MEDIA-06: only GET may be asked again; anything else may have had its effect. */
-            if (exchange_forward(exchange) == STEP_PARKED)
-                return;
-        } else {
-            exchange_translate(exchange, response, report);
-        }
-        exchange_tell(exchange);
+    if (wants_answer(exchange) && exchange_is_challenge(response) &&
+        exchange_may_meet_challenge(exchange)) {
+        if (exchange_meet_challenge(exchange, response) != STEP_PARKED)
+            end_unasked(exchange);
+        return;
     }
-    exchange_end_if_over(exchange);
+    /* Another could still give the proof that nobody is here to give. */
+    outcome.is_inconclusive = exchange_is_challenge(response) && !exchange->has_echoed;
+    exchange_take_response(exchange, &outcome, &stored);
+    end_request(exchange, &outcome);
+    representation_release(outcome.representation);
 }
 
 static void request_sent(void *handle)
@@ -155,6 +211,7 @@ static void request_sent(void *handle)
     struct exchange *exchange = handle;
 
     exchange->request_id = 0;
+    exchange_invalidate(exchange, NULL);
     if (wants_answer(exchange)) {
         (void)exchange_answer_quiet(exchange);
         exchange_tell(exchange);
@@ -162,32 +219,47 @@ static void request_sent(void *handle)
     exchange_end_if_over(exchange);
 }
 
+/* Silence is what the node was asked for. */
+static bool is_wanted_silence(enum request_failure failure, const struct request_report *report)
+{
+    return report->needs_no_answer && failure == REQUEST_TIMED_OUT && report->transmissions > 0;
+}
+
+static bool may_have_effect(const struct request_report *report)
+{
+    return report->transmissions > 0 || report->earlier_messages > 0;
+}
+
 static void request_failed(void *handle, enum request_failure failure,
                            const struct request_report *report)
 {
     struct exchange *exchange = handle;
-    /* Silence is what the node was asked for. */
-    bool is_silence =
-        report->needs_no_answer && failure == REQUEST_TIMED_OUT && report->transmissions > 0;
+    struct exchange_outcome outcome = {.failure = failure, .report = report};
+    bool is_silence = is_wanted_silence(failure, report);
 
     exchange->request_id = 0;
     if (!is_silence)
         exchange_note_failure(exchange, failure, report);
-    if (wants_answer(exchange)) {
-        bool tries_next = exchange_may_try_next(exchange, failure, report);
-
-        if (tries_next) {
+    if (may_have_effect(report))
+        exchange_invalidate(exchange, NULL);
+    if (exchange_may_try_next(exchange, failure, report)) {
+        if (wants_answer(exchange)) {
             exchange_forget_challenge(exchange);
-            if (exchange_forward(exchange) == STEP_PARKED)
-                return;
+            if (exchange_forward(exchange) != STEP_PARKED)
+                end_unasked(exchange);
+            return;
         }
-        if (is_silence)
-            (void)exchange_answer_quiet(exchange);
-        else if (!tries_next)
-            (void)fail_request(exchange, failure, report);
+        outcome.is_inconclusive = true;
+    }
+    /* It was given up for what its client or its address is. */
+    if (failure == REQUEST_DISPLACED || failure == REQUEST_GIVEN_UP)
+        outcome.is_inconclusive = true;
+    exchange_leave_cache(exchange);
+    if (is_silence && wants_answer(exchange)) {
+        (void)exchange_answer_quiet(exchange);
         exchange_tell(exchange);
     }
-    exchange_end_if_over(exchange);
+    end_request(exchange, &outcome);
 }
 
 static void request_overdue(void *handle, const struct request_report *report)
@@ -198,11 +270,14 @@ static void request_overdue(void *handle, const struct request_report *report)
         exchange->was_overdue = true;
     else
         exchange_note_overdue(exchange, report);
+    if (may_have_effect(report))
+        exchange_invalidate(exchange, NULL);
     if (wants_answer(exchange)) {
         if (report->needs_no_answer)
             (void)exchange_answer_quiet(exchange);
         else
             (void)fail_timeout(exchange, report);
+        exchange_prefer_stale(exchange);
         exchange_tell(exchange);
     }
 }
@@ -224,7 +299,7 @@ static enum step_result fail_insecure(struct exchange *exchange)
                          "no credentials for coaps are configured for this target");
 }
 
-enum step_result exchange_forward(struct exchange *exchange)
+static enum step_result start_request(struct exchange *exchange)
 {
     static const struct request_events events = {
         .response = response_came,
@@ -263,6 +338,7 @@ enum step_result exchange_forward(struct exchange *exchange)
     case REQUEST_STARTED:
         exchange->has_sent = true;
         exchange->step = EXCHANGE_STEP_AWAIT;
+        exchange_announce(exchange);
         return STEP_PARKED;
     case REQUEST_QUEUE_FULL:
         exchange->request_id = 0;
@@ -279,4 +355,13 @@ enum step_result exchange_forward(struct exchange *exchange)
     }
     exchange->request_id = 0;
     return exchange_fail(exchange, PROBLEM_OUT_OF_MEMORY, 503, "the gateway is short of memory");
+}
+
+enum step_result exchange_forward(struct exchange *exchange)
+{
+    enum step_result result = start_request(exchange);
+
+    if (result == STEP_ANSWERED)
+        exchange_prefer_stale(exchange);
+    return result;
 }

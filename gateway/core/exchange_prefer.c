@@ -105,6 +105,8 @@ static void patience_ended(void *handle)
     if (!wish->has_wait)
         return;
     exchange_forget_names(exchange);
+    if (exchange->request_id != 0)
+        exchange_invalidate(exchange, NULL);
     (void)exchange_fail(exchange, PROBLEM_TIMEOUT, 504,
                         "%s did not answer within %u s, which is as long as the client wanted to "
                         "wait",

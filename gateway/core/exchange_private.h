@@ -11,9 +11,12 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "cache.h"
+#include "cache_control.h"
 #include "exchange.h"
 #include "mapping.h"
 #include "media_type.h"
+#include "metrics.h"
 #include "names.h"
 #include "prefer.h"
 #include "problem.h"
@@ -25,10 +28,11 @@ struct exchange_async;
 struct node;
 struct node_label;
 struct policy;
+struct representation;
 
 /* In the order in which a request takes them; AUTHORIZE may come behind BODY when a name has to be
- * resolved, since exchange_begin does not wait. A look-up in a cache has its place between COMPOSE
- * and ROUTE, where the whole CoAP request but its destination is known. */
+ * resolved, since exchange_begin does not wait. LOOK_UP may be taken again: when the node has no
+ * such media type, or when the request of another that was waited for came to nothing. */
 enum exchange_step {
     EXCHANGE_STEP_AUTHENTICATE, /* own resources, 401 */
     EXCHANGE_STEP_MAP,          /* 404, 400 */
@@ -36,9 +40,10 @@ enum exchange_step {
     EXCHANGE_STEP_AUTHORIZE,    /* resolve the target, 403 */
     EXCHANGE_STEP_BODY,         /* what the head tells of the body: 400, 411, 413, 415 */
     EXCHANGE_STEP_COMPOSE,      /* the body is there: the CoAP request */
+    EXCHANGE_STEP_LOOK_UP,      /* answered from the cache, or waits for the request of another */
     EXCHANGE_STEP_ROUTE,        /* to the node itself or to the upstream proxy */
     EXCHANGE_STEP_FORWARD,      /* queue of the node, 503 */
-    EXCHANGE_STEP_AWAIT,        /* parked until the request's final event */
+    EXCHANGE_STEP_AWAIT,        /* parked until the final event of the request, or of another's */
     EXCHANGE_STEP_ANSWERED,
 };
 
@@ -49,6 +54,8 @@ enum step_result {
     STEP_ANSWERED,   /* the reply is complete */
 };
 
+TAILQ_HEAD(exchange_joiners, exchange);
+
 struct exchange {
     uint64_t id;
     TAILQ_ENTRY(exchange) link; /* of the table: ended, or in the pool */
@@ -56,14 +63,17 @@ struct exchange {
     /* From here to `match` zeroed at the beginning of each request. */
     struct core *core;
     enum exchange_step step;
-    bool is_beginning;                  /* inside exchange_begin: no waiting */
-    bool is_deferred;                   /* AUTHORIZE waits until exchange_run */
-    bool is_ended;                      /* both halves are over: in the list `ended` */
-    bool was_overdue;                   /* answered 504 while the CoAP half went on */
-    bool has_sent;                      /* a request was given to blockwise */
-    bool is_quiet;                      /* the node is asked for fewer answers: `quiet_settings` */
-    bool has_echoed;                    /* a challenge of the node was answered */
-    bool is_attached;                   /* the HTTP side is there */
+    bool is_beginning;         /* inside exchange_begin: no waiting */
+    bool is_deferred;          /* AUTHORIZE waits until exchange_run */
+    bool is_ended;             /* both halves are over: in the list `ended` */
+    bool was_overdue;          /* answered 504 while the CoAP half went on */
+    bool has_sent;             /* a request was given to blockwise */
+    bool is_quiet;             /* the node is asked for fewer answers: `quiet_settings` */
+    bool has_echoed;           /* a challenge of the node was answered */
+    bool is_attached;          /* the HTTP side is there */
+    bool is_routed;            /* the CoAP request says where it goes */
+    bool has_waited_for_route; /* the cache may know more by now */
+    bool is_partly_refused;    /* not all addresses of the name: who asked there could reach more */
     struct exchange_async *async;       /* owned; the client got 202 and was not made to wait */
     const struct http_request *request; /* borrowed, or that of `async`; NULL once nobody wants the
                                            reply any more */
@@ -92,16 +102,46 @@ struct exchange {
     unsigned retransmissions;      /* of all requests of the exchange */
     uint8_t response_code;         /* of the last response; 0: none */
     uint32_t size_limit;           /* of a body, as the node told with 4.13; 0: unknown */
+    enum problem_type problem;     /* of the last failure; PROBLEM_TYPES: none */
     int content_format;            /* of the request's body; -1: none */
     int accept;                    /* Content-Format of the Accept option; -1: none */
     size_t candidate;              /* index into choice.formats */
     struct media_choice choice;
+
+    /* Of exchange_cache.c. */
+    struct cache_key *key; /* owned, only as long as what is written; NULL before LOOK_UP */
+    bool uses_cache;       /* what the node answers may be stored under `key` */
+    bool is_alone;         /* nobody may wait for this request beside its own client */
+    struct cache_control wishes;
+    struct cache_status cache_status;
+    enum metrics_cache_result cache_result; /* METRICS_CACHE_RESULTS: not looked up */
+    struct representation *held;  /* counted: the request asks whether it is still valid */
+    struct cache_pending pending; /* announced while a request is under way */
+    uint64_t announced_us;
+    /* Of exchange_join.c. */
+    struct exchange *leader;         /* whose CoAP request it waits for; NULL: its own, or none */
+    struct exchange_joiners joiners; /* that wait for the request of this one */
+    TAILQ_ENTRY(exchange) join_link;
+    struct timer join_deadline; /* armed while it has a leader */
 
     struct mapping_match match;
     /* Where messages may go, the best first: all that nothing stands against. */
     struct endpoint_address addresses[RESOLVER_ADDRESSES_MAX];
     struct rest_request coap;
     struct http_reply reply;
+};
+
+/* How a CoAP request has ended, for all that wait for it; and what else a reply can be made of. */
+struct exchange_outcome {
+    const struct rest_message *response;   /* NULL: it failed */
+    struct representation *representation; /* whose content `response` is, or NULL */
+    const struct request_report *report;   /* NULL: the node was not asked */
+    struct buffer *body;                   /* has the payload, and may be taken; or NULL */
+    enum request_failure failure;
+    bool is_inconclusive; /* it says nothing of what others would get */
+    uint64_t age_us;      /* of the response, since it came from the node */
+    bool is_stored;
+    int64_t fresh_us; /* of what is stored: as in struct cache_found */
 };
 
 /* exchange.c */
@@ -154,6 +194,8 @@ bool exchange_next_candidate(struct exchange *exchange);
 /* Asks the node about the entity tags that the client has, in place of ETag options that stand
  * there; those for which there is no room are left out. Returns how many it asks about. */
 size_t exchange_add_client_etags(struct exchange *exchange);
+/* Asks the node about one entity tag; false when there is no room for it. */
+bool exchange_add_etag(struct exchange *exchange, const uint8_t *etag, size_t length);
 /* True for a 2.03 with one of the entity tags that the request asked about. */
 bool exchange_is_confirmation(const struct exchange *exchange, const struct rest_message *response);
 /* Turns a complete reply into 304 when its client has what is in it. */
@@ -183,8 +225,43 @@ void exchange_note_response(struct exchange *exchange, const struct rest_message
 unsigned exchange_take_retransmissions(struct exchange *exchange,
                                        const struct request_report *report);
 
+/* exchange_cache.c: what the cache has to do with an exchange. */
+enum step_result exchange_look_up(struct exchange *exchange);
+/* Adds the entity tags that the node is asked about: of what is stored, or the client's own. */
+void exchange_add_tags(struct exchange *exchange);
+/* The request is under way: others may join it. */
+void exchange_announce(struct exchange *exchange);
+/* A response of the node: stores it, or takes a 2.03 for what is stored (then `outcome` becomes
+ * that). Nobody joins the request any more. `room` is for the content; the caller releases
+ * outcome->representation. */
+void exchange_take_response(struct exchange *exchange, struct exchange_outcome *outcome,
+                            struct rest_message *room);
+/* A request with an effect may have had it: what is stored of its target is not used any more
+ * (RFC 9111 4.4). `response` may be NULL. Harmless after others. */
+void exchange_invalidate(struct exchange *exchange, const struct rest_message *response);
+/* The reply is a failure of the node: puts what is stored in its place where client or mapping
+ * would rather have that (CACHE-20). */
+void exchange_prefer_stale(struct exchange *exchange);
+/* Nobody joins the request any more, and nothing of it will be stored. */
+void exchange_leave_cache(struct exchange *exchange);
+/* The exchange ends: counts what the cache did for it. */
+void exchange_free_cache(struct exchange *exchange);
+
+/* exchange_join.c: those that wait for the CoAP request of another exchange, the leader. */
+void exchange_init_joining(struct exchange *exchange);
+/* Waits for the request of `leader`. */
+enum step_result exchange_join(struct exchange *exchange, struct exchange *leader);
+/* Its client has gone, or was answered. Harmless without a leader. */
+void exchange_leave(struct exchange *exchange);
+/* Answers all that wait for the leader's request; those for whom it says nothing begin again at
+ * LOOK_UP. `outcome` NULL: all of them. Anything may be detached meanwhile. */
+void exchange_share(struct exchange *leader, const struct exchange_outcome *outcome);
+
 /* exchange_forward.c */
 enum step_result exchange_forward(struct exchange *exchange);
+/* Makes the reply that an outcome has for the exchange and tells it; or asks for the next
+ * Content-Format. */
+void exchange_settle(struct exchange *exchange, const struct exchange_outcome *outcome);
 
 /* exchange_quiet.c: requests to which not every answer is wanted (RFC 7967). */
 /* Adds No-Response when the mapping asks for it. 0, or -1 when it does not fit. */
@@ -206,19 +283,22 @@ void exchange_complete_async(struct exchange *exchange);
 /* Harmless without. */
 void exchange_free_async(struct exchange *exchange);
 
-/* exchange_echo.c: the node wants to know whether the request is fresh (RFC 9175 2.3). PARKED when
- * it is asked again, otherwise ANSWERED. */
+/* exchange_echo.c: the node wants to know whether the request is fresh (RFC 9175 2.3). */
 /* The request goes to another node: it does not get the value of this one. */
 void exchange_forget_challenge(struct exchange *exchange);
 bool exchange_is_challenge(const struct rest_message *response);
+/* Whether the exchange can give the proof that is wanted. */
+bool exchange_may_meet_challenge(const struct exchange *exchange);
+/* Always STEP_ANSWERED. */
+enum step_result exchange_refuse_challenge(struct exchange *exchange);
+/* PARKED when the node is asked again, otherwise ANSWERED. */
 enum step_result exchange_meet_challenge(struct exchange *exchange,
                                          const struct rest_message *response);
 /* Whether an Echo value that came with another response may go with the request. */
 bool exchange_may_echo(const struct exchange *exchange);
 
 /* exchange_translate.c: makes the reply from a response. */
-void exchange_translate(struct exchange *exchange, const struct rest_message *response,
-                        const struct request_report *report);
+void exchange_translate(struct exchange *exchange, const struct exchange_outcome *outcome);
 
 /* exchange_fail.c */
 /* The reply becomes a problem document. Always STEP_ANSWERED. */
@@ -226,6 +306,8 @@ enum step_result exchange_fail(struct exchange *exchange, enum problem_type type
                                const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* The same with an Allow field for a set of methods. */
 enum step_result exchange_fail_method(struct exchange *exchange, unsigned allowed);
+/* Forgets what stands in the reply. */
+void exchange_reset_reply(struct exchange *exchange);
 /* Adds a field; a reply that is full goes without it. */
 void exchange_add_allow(struct exchange *exchange, unsigned methods);
 /* "node kitchen", "the node of /kitchen/light", "the node": never an address (ERR-10). */

@@ -213,6 +213,8 @@ static enum step_result take_step(struct exchange *exchange)
         return step_body(exchange);
     case EXCHANGE_STEP_COMPOSE:
         return exchange_compose(exchange);
+    case EXCHANGE_STEP_LOOK_UP:
+        return exchange_look_up(exchange);
     case EXCHANGE_STEP_ROUTE:
         return exchange_route(exchange);
     case EXCHANGE_STEP_FORWARD:

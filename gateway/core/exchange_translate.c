@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cache_control.h"
 #include "core_private.h"
 #include "fields.h"
 #include "freshness.h"
@@ -31,8 +32,8 @@ enum { DIAGNOSTIC_MAX = 200 };
 /* One response on its way to a reply. */
 struct translation {
     struct exchange *exchange;
-    const struct rest_message *response;
-    const struct request_report *report;
+    const struct exchange_outcome *outcome;
+    const struct rest_message *response; /* of the outcome */
     unsigned status;
     int format;               /* Content-Format; -1: none */
     const char *client_field; /* 4.02 for an option that this field of the client's made */
@@ -139,8 +140,8 @@ static void read_response(struct translation *translation)
 /* One that was collected is not held twice. */
 static int take_payload(const struct translation *translation)
 {
-    if (translation->report->body != NULL) {
-        buffer_move(&translation->exchange->reply.body, translation->report->body);
+    if (translation->outcome->body != NULL) {
+        buffer_move(&translation->exchange->reply.body, translation->outcome->body);
         return 0;
     }
     return buffer_append(&translation->exchange->reply.body, translation->response->payload,
@@ -347,18 +348,23 @@ static int add_vary(const struct translation *translation)
 }
 
 /* What a person with curl -i wants to know of the CoAP side. */
-static int add_traces(struct exchange *exchange, const struct rest_message *response,
-                      const struct request_report *report)
+static int add_traces(const struct translation *translation)
 {
+    struct exchange *exchange = translation->exchange;
+    const struct request_report *report = translation->outcome->report;
     struct http_reply *reply = &exchange->reply;
+    const char *name = policy_pseudonym(exchange->policy);
     char code[8];
     int failed;
 
-    failed = http_reply_add(reply, "X-CoAP-Code", "%s", rest_code_format(response->code, code));
-    failed |=
-        http_reply_add(reply, "Server-Timing", "coap;dur=%.1f", (double)report->elapsed_us / 1000);
+    failed = http_reply_add(reply, "X-CoAP-Code", "%s",
+                            rest_code_format(translation->response->code, code));
+    if (report != NULL)
+        failed |= http_reply_add(reply, "Server-Timing", "coap;dur=%.1f",
+                                 (double)report->elapsed_us / 1000);
+    failed |= cache_status_add(&exchange->cache_status, name, reply);
     if (exchange->policy->forward_proxy)
-        failed |= http_reply_add(reply, "Via", "CoAP/1 %s", policy_pseudonym(exchange->policy));
+        failed |= http_reply_add(reply, "Via", "CoAP/1 %s", name);
     return failed;
 }
 
@@ -377,14 +383,27 @@ static bool is_refused_by_client(const struct translation *translation)
     return !media_is_accepted(exchange->policy->media, exchange->request, (uint16_t)format);
 }
 
+static int add_freshness(const struct translation *translation)
+{
+    const struct exchange *exchange = translation->exchange;
+    const struct freshness_use use = {
+        .status = translation->status,
+        .is_cacheable_method = is_safe(exchange),
+        .is_private = exchange->request->principal != 0 ||
+                      exchange->match.authority.scheme == URI_SCHEME_COAPS,
+        .age_us = translation->outcome->age_us,
+    };
+
+    return freshness_add_fields(translation->response, &use, &translation->exchange->reply);
+}
+
 static void make_reply(struct translation *translation)
 {
     struct exchange *exchange = translation->exchange;
-    const struct rest_message *response = translation->response;
-    const struct request_report *report = translation->report;
+    const struct request_report *report = translation->outcome->report;
     int failed;
 
-    if (report->is_partial)
+    if (report != NULL && report->is_partial)
         exchange->reply.has_unknown_length = true;
     exchange->reply.status = translation->status;
     failed = add_body(translation);
@@ -394,27 +413,23 @@ static void make_reply(struct translation *translation)
         exchange_add_allow(exchange, exchange->rules->methods & ~exchange->method);
     /* What freshness says of the node's own 503 counts, not what errors of ours carry. */
     http_reply_remove(&exchange->reply, "Cache-Control");
-    failed |= freshness_add_fields(response,
-                                   &(const struct freshness_use){
-                                       .status = translation->status,
-                                       .is_cacheable_method = is_safe(exchange),
-                                   },
-                                   &exchange->reply);
+    failed |= add_freshness(translation);
     failed |= add_vary(translation);
     exchange_judge_condition(exchange);
     if (translation->is_minimal)
         failed |= http_reply_add(&exchange->reply, "Preference-Applied", "return=minimal");
-    failed |= add_traces(exchange, response, report);
+    failed |= add_traces(translation);
     exchange->step = EXCHANGE_STEP_ANSWERED;
     if (failed != 0)
         (void)exchange_fail(exchange, PROBLEM_OUT_OF_MEMORY, 503,
                             "the gateway is short of memory for the answer");
 }
 
-void exchange_translate(struct exchange *exchange, const struct rest_message *response,
-                        const struct request_report *report)
+void exchange_translate(struct exchange *exchange, const struct exchange_outcome *outcome)
 {
-    struct translation translation = {.exchange = exchange, .response = response, .report = report};
+    const struct rest_message *response = outcome->response;
+    struct translation translation = {
+        .exchange = exchange, .outcome = outcome, .response = response};
     struct core *core = exchange->core;
     struct buffer *body = &exchange->reply.body;
     char node[128];
@@ -442,5 +457,5 @@ void exchange_translate(struct exchange *exchange, const struct rest_message *re
                             node);
         (void)http_reply_add(&exchange->reply, "Vary", "Accept");
     }
-    (void)add_traces(exchange, response, report);
+    (void)add_traces(&translation);
 }

@@ -9,7 +9,7 @@ libgateway_a_SOURCES += gateway/core/policy.c gateway/core/core.c gateway/core/c
 	gateway/core/exchange.c gateway/core/exchange_table.c gateway/core/exchange_table.h \
 	gateway/core/exchange_steps.c gateway/core/exchange_authorize.c \
 	gateway/core/exchange_compose.c gateway/core/exchange_condition.c \
-	gateway/core/exchange_forward.c \
+	gateway/core/exchange_cache.c gateway/core/exchange_join.c gateway/core/exchange_forward.c \
 	gateway/core/exchange_node.c gateway/core/exchange_prefer.c gateway/core/exchange_quiet.c \
 	gateway/core/status_monitor.c gateway/core/status_monitor.h gateway/core/exchange_echo.c \
 	gateway/core/exchange_translate.c gateway/core/exchange_fail.c \

@@ -53,12 +53,16 @@ static void respond_ready(struct core *core, const struct http_request *request,
 /* Figures that live elsewhere are fetched when somebody looks. */
 static void gather(struct core *core)
 {
+    const struct cache_counts cache = cache_count(core->cache);
     const struct message_layer *messages = request_layer_messages(core->options.requests);
     const struct message_counters *counters = message_layer_counters(messages);
 
     metrics_set(core->metrics, METRIC_EXCHANGES, core->exchanges.count);
     metrics_set(core->metrics, METRIC_MEMORY,
                 core->options.memory == NULL ? 0 : core->options.memory->used);
+    metrics_set(core->metrics, METRIC_CACHE_ENTRIES, cache.entries);
+    metrics_set(core->metrics, METRIC_CACHE_BYTES, cache.bytes);
+    metrics_set(core->metrics, METRIC_CACHE_EVICTIONS, cache.evictions);
     metrics_set(core->metrics, METRIC_COAP_OUTSTANDING, message_layer_outstanding(messages));
     metrics_set(core->metrics, METRIC_COAP_QUEUED, message_layer_queued(messages));
     metrics_set(core->metrics, METRIC_COAP_DUPLICATES, counters->duplicates);

@@ -58,6 +58,7 @@ void start_gateway(const char *coap)
     char text[1024], path[128], option[] = "-c";
     snprintf(text, sizeof text,
              "{ \"http\": { \"listen\": [\"127.0.0.1:0\"] }, \"auth\": \"none\", \"coap\": %s,\n"
+             "  \"cache\": { \"entries\": 0 },\n"
              "  \"access\": [ { \"targets\": [\"coap://127.0.0.1:*\"] } ] }\n",
              coap);
     write_file("coapgw.json", text);

@@ -36,6 +36,7 @@ struct fixture_request {
     bool ends_when_sent;
     bool needs_no_answer; /* goes into the reports of its end */
     bool is_queued;       /* set by a test: it was never sent */
+    struct request_times *times;
 };
 
 struct fixture_question {
@@ -61,8 +62,9 @@ struct fixture {
     size_t question_count;
     struct fixture_question questions[FIXTURE_QUESTIONS_MAX];
     bool takes_no_questions;
-    unsigned answered; /* calls of north_ops.answered */
-    const char *self;  /* an address in text form that is ourselves, or NULL */
+    unsigned answered;                   /* calls of north_ops.answered */
+    void (*answered_other)(void *north); /* the same for exchanges that a test began by itself */
+    const char *self;                    /* an address in text form that is ourselves, or NULL */
     /* The HTTP request in preparation; reset by fixture_request. */
     struct http_request request;
     const char *body; /* of the request: its text */

@@ -118,6 +118,7 @@ test_unit_test_settings_LDADD = $(UNIT_LIBS)
 # core
 core_tests = test/unit/test_access test/unit/test_holds test/unit/test_metrics test/unit/test_node test/unit/test_node_label \
 	test/unit/test_exchange test/unit/test_exchange_node test/unit/test_exchange_reply \
+	test/unit/test_exchange_cache test/unit/test_exchange_join test/unit/test_exchange_validation \
 	test/unit/test_resource
 exchange_fixture = test/unit/exchange_fixture.c test/unit/exchange_fixture.h
 check_PROGRAMS += $(core_tests)
@@ -137,6 +138,13 @@ test_unit_test_exchange_node_LDADD = $(UNIT_LIBS)
 test_unit_test_exchange_reply_SOURCES = test/unit/test_exchange_reply.c $(exchange_fixture)
 test_unit_test_exchange_reply_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/gateway/core
 test_unit_test_exchange_reply_LDADD = $(UNIT_LIBS)
+crowd = test/unit/crowd.c test/unit/crowd.h $(exchange_fixture)
+test_unit_test_exchange_cache_SOURCES = test/unit/test_exchange_cache.c $(crowd)
+test_unit_test_exchange_cache_LDADD = $(UNIT_LIBS)
+test_unit_test_exchange_join_SOURCES = test/unit/test_exchange_join.c $(crowd)
+test_unit_test_exchange_join_LDADD = $(UNIT_LIBS)
+test_unit_test_exchange_validation_SOURCES = test/unit/test_exchange_validation.c $(crowd)
+test_unit_test_exchange_validation_LDADD = $(UNIT_LIBS)
 test_unit_test_resource_SOURCES = test/unit/test_resource.c $(exchange_fixture)
 test_unit_test_resource_LDADD = $(UNIT_LIBS)
 
