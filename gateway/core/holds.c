@@ -19,6 +19,8 @@
 enum {
     SETS = 512, /* a power of 2 */
     WAYS = 4,
+    /* A node that errs, or is not who it seems, must not shut a resource until a restart. */
+    HOLD_MAX_S = 3600,
     /* Of an option: its number, its length, and its value. */
     OPTION_HEAD = 4,
     KEY_TEXT_MAX =
@@ -83,6 +85,7 @@ void holds_add(struct holds *holds, uint64_t key, uint8_t code, uint32_t seconds
 {
     struct hold *set = holds->holds[key & (SETS - 1)];
     struct hold *place = &set[0];
+    uint64_t length_s = seconds < HOLD_MAX_S ? seconds : HOLD_MAX_S;
 
     for (int i = 0; i < WAYS; i++) {
         if (set[i].key == key) {
@@ -94,7 +97,7 @@ void holds_add(struct holds *holds, uint64_t key, uint8_t code, uint32_t seconds
     }
     place->key = key;
     place->code = code;
-    place->until_us = timers_now_us(holds->timers) + (uint64_t)seconds * 1000000;
+    place->until_us = timers_now_us(holds->timers) + length_s * 1000000;
 }
 
 bool holds_find(const struct holds *holds, uint64_t key, uint8_t *code, uint64_t *left_us)

@@ -5,7 +5,8 @@
 /*
  * holds: requests that a node asked not to be sent for a while, by 4.29 (RFC 8516) or by 5.03 with
  * Max-Age (RFC 7252 5.9.3.4). A request is known by a keyed hash of where it goes, its method and
- * its URI. The table is of fixed size: among many holds those that end soonest are forgotten first.
+ * its URI. No hold lasts longer than an hour. The table is of fixed size: among many holds those
+ * that end soonest are forgotten first.
  */
 
 #include <stdbool.h>

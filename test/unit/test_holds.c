@@ -69,9 +69,24 @@ START_TEST(a_hold_ends_by_itself)
     ck_assert(!is_held(5));
     holds_add(w.holds, 5, REST_CODE(4, 29), 0);
     ck_assert(!is_held(5));
-    holds_add(w.holds, 5, REST_CODE(4, 29), UINT32_MAX);
-    advance(UINT32_MAX - 1U);
+}
+END_TEST
+
+START_TEST(no_hold_lasts_longer_than_an_hour)
+{
+    uint64_t left_us;
+    uint8_t code;
+
+    holds_add(w.holds, 5, REST_CODE(4, 29), 3600);
+    holds_add(w.holds, 6, REST_CODE(4, 29), UINT32_MAX);
+    ck_assert(holds_find(w.holds, 6, &code, &left_us));
+    ck_assert_uint_eq(left_us, UINT64_C(3600000000));
+    advance(3599);
     ck_assert(is_held(5));
+    ck_assert(is_held(6));
+    advance(1);
+    ck_assert(!is_held(5));
+    ck_assert(!is_held(6));
 }
 END_TEST
 
@@ -121,7 +136,7 @@ END_TEST
 
 START_TEST(many_holds_make_the_table_forget_those_that_end_soonest)
 {
-    holds_add(w.holds, 77, REST_CODE(4, 29), 1000000);
+    holds_add(w.holds, 77, REST_CODE(4, 29), 1000);
     for (uint64_t i = 1; i < 100000; i++)
         holds_add(w.holds, i * 512 + 77, REST_CODE(4, 29), 10); /* all in one set */
     ck_assert(is_held(77));
@@ -139,6 +154,7 @@ int main(void)
 
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, a_hold_ends_by_itself);
+    tcase_add_test(tests, no_hold_lasts_longer_than_an_hour);
     tcase_add_test(tests, a_key_stands_for_endpoint_method_and_uri_and_nothing_else);
     tcase_add_test(tests, the_longest_request_has_a_key);
     tcase_add_test(tests, many_holds_make_the_table_forget_those_that_end_soonest);
