@@ -152,7 +152,7 @@ static bool is_location(uint16_t number)
 }
 
 /* Keeps what a 2.01 says of the place: a later block may not say it again. The first one that
- * names a place counts. */
+ * names a place counts. Half of a place is none: it would be another one. */
 static struct transfer_judgement note_location(struct transfer *transfer,
                                                const struct rest_message *response)
 {
@@ -169,11 +169,15 @@ static struct transfer_judgement note_location(struct transfer *transfer,
             location = malloc(sizeof *location);
             if (location == NULL)
                 return judged(TRANSFER_NO_MEMORY);
-            memory_account_add(transfer->layer->options.memory, sizeof *location);
             rest_request_init(location);
         }
-        (void)rest_request_add(location, option->number, option->value, option->length);
+        if (rest_request_add(location, option->number, option->value, option->length) != 0) {
+            free(location);
+            return judged(TRANSFER_GOES_ON);
+        }
     }
+    if (location != NULL)
+        memory_account_add(transfer->layer->options.memory, sizeof *location);
     transfer->location = location;
     return judged(TRANSFER_GOES_ON);
 }
@@ -409,6 +413,16 @@ static void keep_format(const struct transfer *transfer, struct rest_message *fi
         transfer_insert_option(final, &format);
 }
 
+static void keep_location(const struct transfer *transfer, struct rest_message *final)
+{
+    const struct rest_message *location = &transfer->location->message;
+
+    if (location->option_count > REST_OPTIONS_MAX - final->option_count)
+        return;
+    for (size_t i = 0; i < location->option_count; i++)
+        transfer_insert_option(final, &location->options[i]);
+}
+
 void transfer_make_response(const struct transfer *transfer, const struct rest_message *response,
                             enum transfer_verdict verdict, struct rest_message *final)
 {
@@ -425,12 +439,6 @@ void transfer_make_response(const struct transfer *transfer, const struct rest_m
         has_location |= is_location(option->number);
         final->options[final->option_count++] = *option;
     }
-    if (final->code == REST_CODE(2, 1) && transfer->location != NULL && !has_location) {
-        const struct rest_message *location = &transfer->location->message;
-
-        for (size_t i = 0; i < location->option_count; i++)
-            transfer_insert_option(final, &location->options[i]);
-    }
     final->payload = response->payload;
     final->payload_length = response->payload_length;
     if (verdict == TRANSFER_COLLECTED) {
@@ -438,4 +446,6 @@ void transfer_make_response(const struct transfer *transfer, const struct rest_m
         final->payload_length = transfer->body.length;
         keep_format(transfer, final);
     }
+    if (final->code == REST_CODE(2, 1) && transfer->location != NULL && !has_location)
+        keep_location(transfer, final);
 }

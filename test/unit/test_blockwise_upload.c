@@ -209,6 +209,38 @@ START_TEST(created_for_one_block_means_created)
 }
 END_TEST
 
+/* 2.01 for the current block of 1024, with that many segments of a Location, 240 bytes each. */
+static void reply_with_long_location(unsigned segments)
+{
+    static const uint8_t block = 0x0e; /* 0, more, 1024 */
+    uint8_t bytes[2048];
+    struct rest_message response = {.code = CREATED};
+    struct rest_option *option = response.options;
+
+    for (unsigned i = 0; i < segments; i++)
+        *option++ = (struct rest_option){REST_OPTION_LOCATION_PATH, 240, some_bytes()};
+    *option++ = (struct rest_option){REST_OPTION_BLOCK1, 1, &block};
+    response.option_count = segments + 1;
+    size_t written = pdu_write(bytes, sizeof bytes, PDU_ACK, w.current.mid, w.current.token,
+                               w.current.token_length, &response);
+    ck_assert_uint_gt(written, 0);
+    w.channel.core.received(w.channel.core.handle, &w.node, bytes, written);
+}
+
+START_TEST(of_a_location_that_is_too_long_no_part_is_kept)
+{
+    for (unsigned segments = 5; segments <= 6; segments++) {
+        start(0, REST_PUT, "t", 1500);
+        expect(REST_PUT, "b1=0/1/1024 size1=1500", 0, 1024);
+        reply_with_long_location(segments);
+        expect(REST_PUT, "b1=1/0/1024", 1024, 476);
+        reply(CHANGED, "b1=1/0/1024", 0, 0);
+        expect_response(0, CREATED, 0);
+        ck_assert_int_eq(w.jobs[0].location[0] != '\0', segments == 5);
+    }
+}
+END_TEST
+
 START_TEST(a_long_answer_to_a_long_body_is_asked_for_with_the_same_method)
 {
     struct job *job = prepare(0, REST_POST, "soap", 3000);
@@ -404,6 +436,7 @@ int main(void)
     tcase_add_test(tests, a_node_that_knows_no_blocks_gets_the_whole);
     tcase_add_test(tests, an_option_that_is_bad_without_blocks_too_teaches_nothing);
     tcase_add_test(tests, created_for_one_block_means_created);
+    tcase_add_test(tests, of_a_location_that_is_too_long_no_part_is_kept);
     tcase_add_test(tests, a_long_answer_to_a_long_body_is_asked_for_with_the_same_method);
     tcase_add_test(tests, small_blocks_of_the_answer_are_asked_for_with_the_last_one);
     tcase_add_test(tests, a_node_that_lost_the_blocks_gets_them_once_more);
