@@ -95,14 +95,13 @@ static void succeed(struct transfer *transfer, const struct rest_message *respon
 /* --- deadlines --- */
 
 /* Of the whole, from its beginning. */
-static void arm_transfer_deadline(struct transfer *transfer)
+static uint64_t transfer_left_us(const struct transfer *transfer)
 {
-    struct timers *timers = transfer->layer->options.timers;
     uint64_t end_us = transfer->spec.times->begun_us +
                       (uint64_t)transfer->spec.settings->transfer_deadline_ms * 1000;
-    uint64_t now_us = timers_now_us(timers);
+    uint64_t now_us = timers_now_us(transfer->layer->options.timers);
 
-    timers_arm(timers, &transfer->deadline, end_us > now_us ? end_us - now_us : 0);
+    return end_us > now_us ? end_us - now_us : 0;
 }
 
 static void deadline_fired(void *handle)
@@ -143,7 +142,8 @@ static enum request_refusal send_next(struct transfer *transfer)
     transfer->message_started_us = timers_now_us(transfer->layer->options.timers);
     if (refusal == REQUEST_STARTED && transfer_is_in_blocks(transfer) && !transfer->has_deadline) {
         transfer->has_deadline = true;
-        arm_transfer_deadline(transfer);
+        timers_arm(transfer->layer->options.timers, &transfer->deadline,
+                   transfer_left_us(transfer));
     }
     return refusal;
 }
@@ -171,13 +171,18 @@ static void wait_for_turn(struct transfer *transfer)
 {
     struct timers *timers = transfer->layer->options.timers;
     const struct settings *settings = transfer->spec.settings;
+    uint64_t wait_us =
+        transfer->was_answered
+            ? (uint64_t)settings->deadline_ms * 1000
+            : request_times_left_us(transfer->spec.times, settings, timers_now_us(timers));
 
     transfer->phase = TRANSFER_WAITING;
     turn_tag(transfer);
-    timers_arm(timers, &transfer->deadline,
-               transfer->was_answered
-                   ? (uint64_t)settings->deadline_ms * 1000
-                   : request_times_left_us(transfer->spec.times, settings, timers_now_us(timers)));
+    if (transfer->has_deadline && wait_us > transfer_left_us(transfer))
+        wait_us = transfer_left_us(transfer);
+    /* That of the whole comes back with the next message. */
+    transfer->has_deadline = false;
+    timers_arm(timers, &transfer->deadline, wait_us);
 }
 
 /* To a peer that is silent the message layer sends only as fast as PROBING_RATE allows (RFC 7252
@@ -244,6 +249,8 @@ static void message_answered(void *handle, const struct rest_message *response,
     switch (judgement.verdict) {
     case TRANSFER_NEEDS_TURN:
         note_end(transfer, report);
+        /* As a download it was before nobody. */
+        turn_leave(transfer);
         if (turn_enter(transfer))
             wait_for_turn(transfer);
         else

@@ -62,7 +62,8 @@ test_unit_test_message_layer_LDADD = $(UNIT_LIBS)
 
 # transfer in blocks
 block_tests = test/unit/test_block_option test/unit/test_blockwise_download \
-	test/unit/test_blockwise_upload test/unit/test_blockwise_life test/unit/test_capability
+	test/unit/test_blockwise_upload test/unit/test_blockwise_life test/unit/test_blockwise_deadline \
+	test/unit/test_capability
 check_PROGRAMS += $(block_tests)
 TESTS += $(block_tests)
 test_unit_test_block_option_LDADD = $(UNIT_LIBS)
@@ -72,6 +73,8 @@ test_unit_test_blockwise_download_SOURCES = test/unit/test_blockwise_download.c 
 test_unit_test_blockwise_download_LDADD = $(UNIT_LIBS)
 test_unit_test_blockwise_upload_SOURCES = test/unit/test_blockwise_upload.c $(blockwise_fixture)
 test_unit_test_blockwise_upload_LDADD = $(UNIT_LIBS)
+test_unit_test_blockwise_deadline_SOURCES = test/unit/test_blockwise_deadline.c $(blockwise_fixture)
+test_unit_test_blockwise_deadline_LDADD = $(UNIT_LIBS)
 test_unit_test_blockwise_life_SOURCES = test/unit/test_blockwise_life.c $(blockwise_fixture)
 test_unit_test_blockwise_life_LDADD = $(UNIT_LIBS)
 test_unit_test_blockwise_life_LDFLAGS = $(AM_LDFLAGS) \

@@ -10,8 +10,8 @@
 #include "proves.h"
 
 /*
- * Tests of the life of a transfer: tokens, blocks that are lost, deadlines, transfers that wait for
- * each other, cancellation, memory that is short.
+ * Tests of the life of a transfer: tokens, blocks that are lost, transfers that wait for each
+ * other, cancellation, memory that is short.
  */
 
 enum {
@@ -309,52 +309,6 @@ START_TEST(a_reset_ends_a_transfer)
 }
 END_TEST
 
-/* --- deadlines --- */
-
-START_TEST(the_deadline_of_the_whole_ends_a_slow_transfer)
-{
-    char options[40];
-    unsigned number = 0;
-
-    start(0, REST_GET, "t", 0);
-    expect(REST_GET, "", 0, 0);
-    for (; w.jobs[0].failures == 0 && number < 100; number++) {
-        (void)snprintf(options, sizeof options, "b2=%u/1/16", number);
-        reply(CONTENT, options, number * 16, 16);
-        (void)snprintf(options, sizeof options, "b2=%u/0/16", number + 1);
-        expect(REST_GET, options, 0, 0);
-        clock_advance(w.timers, 40000);
-        while (w.read < w.channel.count)
-            expect(REST_GET, options, 0, 0);
-    }
-    expect_failure(0, REQUEST_TIMED_OUT, "took too long");
-    ck_assert_uint_eq(number, 15);
-    ck_assert_uint_eq(w.jobs[0].told_us, 601000000);
-    ck_assert_uint_eq(w.jobs[0].report.elapsed_us, 600000000);
-    reply(CONTENT, "b2=15/0/16", 0, 16);
-    clock_advance(w.timers, 600000);
-    ck_assert_uint_eq(w.jobs[0].failures, 1);
-}
-END_TEST
-
-START_TEST(an_acknowledged_block_has_its_own_deadline)
-{
-    start(0, REST_GET, "t", 0);
-    expect(REST_GET, "", 0, 0);
-    clock_advance(w.timers, 1000);
-    reply(CONTENT, "b2=0/1/16", 0, 16);
-    expect(REST_GET, "b2=1/0/16", 0, 0);
-    fake_channel_deliver_empty(&w.channel, &w.node, PDU_ACK, w.current.mid);
-    clock_advance(w.timers, 119000);
-    expect_pending(0);
-    clock_advance(w.timers, 1000);
-    /* It is on the node: it is not sent again. */
-    expect_failure(0, REQUEST_TIMED_OUT, NULL);
-    ck_assert(w.jobs[0].report.was_acknowledged);
-    expect_nothing();
-}
-END_TEST
-
 /* --- turns --- */
 
 START_TEST(uploads_to_one_resource_go_one_after_the_other)
@@ -442,22 +396,6 @@ START_TEST(a_body_that_turns_out_too_large_takes_its_turn)
     reply(CHANGED, "b1=1/0/1024", 0, 0);
     clock_advance(w.timers, 0);
     expect(REST_PUT, "b1=0/1/512 size1=600 tag", 0, 512);
-}
-END_TEST
-
-START_TEST(waiting_for_a_turn_ends_at_the_deadline)
-{
-    start(0, REST_PUT, "t", 1500);
-    start(1, REST_PUT, "t", 1500);
-    expect(REST_PUT, "b1=0/1/1024 size1=1500", 0, 1024);
-    fake_channel_deliver_empty(&w.channel, &w.node, PDU_ACK, w.current.mid);
-    clock_advance(w.timers, 44999);
-    expect_pending(1);
-    clock_advance(w.timers, 1);
-    expect_failure(1, REQUEST_TIMED_OUT, NULL);
-    ck_assert_uint_eq(w.jobs[1].report.transmissions, 0);
-    ck_assert_uint_eq(w.jobs[1].report.elapsed_us, 45000000);
-    expect_pending(0);
 }
 END_TEST
 
@@ -596,13 +534,10 @@ int main(void)
     tcase_add_test(tests, a_silent_node_is_asked_for_a_sign_of_life_and_not_for_blocks);
     tcase_add_test(tests, a_get_in_one_message_is_lost_as_ever);
     tcase_add_test(tests, a_reset_ends_a_transfer);
-    tcase_add_test(tests, the_deadline_of_the_whole_ends_a_slow_transfer);
-    tcase_add_test(tests, an_acknowledged_block_has_its_own_deadline);
     tcase_add_test(tests, uploads_to_one_resource_go_one_after_the_other);
     tcase_add_test(tests, uploads_to_other_resources_and_peers_do_not_wait);
     tcase_add_test(tests, whoever_leaves_gives_the_turn_on);
     tcase_add_test(tests, a_body_that_turns_out_too_large_takes_its_turn);
-    tcase_add_test(tests, waiting_for_a_turn_ends_at_the_deadline);
     tcase_add_test(tests, as_many_wait_for_a_turn_as_for_a_node);
     tcase_add_test(tests, others_have_their_turn_between_two_blocks);
     tcase_add_test(tests, a_cancelled_transfer_hears_nothing);
