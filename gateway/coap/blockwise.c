@@ -65,11 +65,27 @@ static struct request_report report_of(const struct transfer *transfer,
     return report;
 }
 
+static void tell_response(struct transfer *transfer, const struct rest_message *response,
+                          const struct request_report *report)
+{
+    withdraw(transfer);
+    transfer->spec.events->response(transfer->spec.handle, response, report);
+    transfer_free(transfer);
+}
+
 static void fail(struct transfer *transfer, enum request_failure failure, const char *detail,
                  const struct request_report *message)
 {
     struct request_report report = report_of(transfer, message);
 
+    /* The answer is known: it is an error, and the rest would have explained it. */
+    if (transfer_collects_error(transfer)) {
+        struct rest_message part;
+
+        transfer_make_part(transfer, &part);
+        tell_response(transfer, &part, &report);
+        return;
+    }
     if (detail != NULL)
         report.detail = detail;
     withdraw(transfer);
@@ -87,9 +103,7 @@ static void succeed(struct transfer *transfer, const struct rest_message *respon
     report.is_partial = judgement->is_partial;
     report.body = judgement->verdict == TRANSFER_COLLECTED ? &transfer->body : NULL;
     transfer_make_response(transfer, response, judgement->verdict, &final);
-    withdraw(transfer);
-    transfer->spec.events->response(transfer->spec.handle, &final, &report);
-    transfer_free(transfer);
+    tell_response(transfer, &final, &report);
 }
 
 /* --- deadlines --- */

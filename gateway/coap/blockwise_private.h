@@ -139,6 +139,10 @@ struct transfer_judgement transfer_judge(struct transfer *transfer,
 void transfer_make_response(const struct transfer *transfer, const struct rest_message *response,
                             enum transfer_verdict verdict, struct rest_message *final);
 
+/* The same for an error of which only a part could be collected: what was said in words, for half a
+ * document is none. */
+void transfer_make_part(const struct transfer *transfer, struct rest_message *final);
+
 /* blockwise_turn.c */
 void turn_init(struct blockwise *layer);
 /* Enters a transfer that is in blocks from now on. True when an upload has to wait. */
@@ -156,6 +160,13 @@ void turn_tag(struct transfer *transfer);
 static inline bool transfer_is_in_blocks(const struct transfer *transfer)
 {
     return transfer->is_listed || transfer->restarts > 0;
+}
+
+/* The download is of what the node says of an error. */
+static inline bool transfer_collects_error(const struct transfer *transfer)
+{
+    return transfer->phase == TRANSFER_DOWNLOAD &&
+           REST_CODE_CLASS(transfer->representation.code) != 2;
 }
 
 static inline bool transfer_is_safe(const struct transfer *transfer)

@@ -67,7 +67,8 @@ static bool awaits_in_download(const struct transfer *transfer, const struct res
 
 bool transfer_awaits(const struct transfer *transfer, const struct rest_message *response)
 {
-    if (!is_success(response))
+    if (!is_success(response) &&
+        !(transfer_collects_error(transfer) && response->code == transfer->representation.code))
         return true;
     switch (transfer->phase) {
     case TRANSFER_UPLOAD:
@@ -379,10 +380,12 @@ static struct transfer_judgement judge_upload(struct transfer *transfer,
     return continue_upload(transfer, response, has_control == 1 ? &control : NULL);
 }
 
-struct transfer_judgement transfer_judge(struct transfer *transfer,
-                                         const struct rest_message *response)
+/* --- errors --- */
+
+/* DONE: the error stands. */
+static struct transfer_judgement judge_error(struct transfer *transfer,
+                                             const struct rest_message *response)
 {
-    learn_of_second_try(transfer, response);
     switch (response->code) {
     case REST_CODE(4, 2):
         return judged(try_without_blocks(transfer) ? TRANSFER_GOES_ON : TRANSFER_DONE);
@@ -391,13 +394,51 @@ struct transfer_judgement transfer_judge(struct transfer *transfer,
     case REST_CODE(4, 13):
         return judge_too_large(transfer, response);
     default:
-        break;
-    }
-    if (!is_success(response))
         return judged(TRANSFER_DONE);
-    if (transfer->phase == TRANSFER_UPLOAD)
-        return judge_upload(transfer, response);
+    }
+}
+
+/* The first of several blocks of what the node says of an error. Who asks to be spared is not asked
+ * for more of it, and who asks whether the request is fresh is answered with the whole request. */
+static bool is_longer_error(const struct rest_message *response)
+{
+    unsigned class = REST_CODE_CLASS(response->code);
+    struct block block;
+
+    if ((class != 4 && class != 5) || response->code == REST_CODE(4, 29) ||
+        response->code == REST_CODE(5, 3) || rest_find_option(response, REST_OPTION_ECHO) != NULL)
+        return false;
+    return read_block(response, REST_OPTION_BLOCK2, &block) == 1 && block.more &&
+           block.number == 0 && response->payload_length == block_size(block.szx);
+}
+
+/* What the node says of an error is a body as any other (RFC 7959 2.4 knows no difference). */
+static struct transfer_judgement collect_error(struct transfer *transfer,
+                                               const struct rest_message *response)
+{
+    if (!is_longer_error(response))
+        return judged(TRANSFER_DONE);
+    /* What was collected until now is of no use. */
+    transfer->phase = TRANSFER_WHOLE;
+    buffer_clear(&transfer->body);
     return judge_body(transfer, response);
+}
+
+struct transfer_judgement transfer_judge(struct transfer *transfer,
+                                         const struct rest_message *response)
+{
+    struct transfer_judgement judgement;
+
+    if (transfer_collects_error(transfer))
+        return response->code == transfer->representation.code || is_success(response)
+                   ? judge_body(transfer, response)
+                   : failed("it answered the request for a block with another error");
+    learn_of_second_try(transfer, response);
+    if (is_success(response))
+        return transfer->phase == TRANSFER_UPLOAD ? judge_upload(transfer, response)
+                                                  : judge_body(transfer, response);
+    judgement = judge_error(transfer, response);
+    return judgement.verdict == TRANSFER_DONE ? collect_error(transfer, response) : judgement;
 }
 
 /* --- the final response --- */
@@ -421,6 +462,16 @@ static void keep_location(const struct transfer *transfer, struct rest_message *
         return;
     for (size_t i = 0; i < location->option_count; i++)
         transfer_insert_option(final, &location->options[i]);
+}
+
+void transfer_make_part(const struct transfer *transfer, struct rest_message *final)
+{
+    bool is_text = transfer->representation.format == -1;
+
+    final->code = transfer->representation.code;
+    final->option_count = 0;
+    final->payload = is_text ? (const uint8_t *)transfer->body.data : NULL;
+    final->payload_length = is_text ? transfer->body.length : 0;
 }
 
 void transfer_make_response(const struct transfer *transfer, const struct rest_message *response,

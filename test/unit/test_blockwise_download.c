@@ -317,11 +317,127 @@ START_TEST(an_error_in_the_midst_is_the_answer)
     expect(REST_GET, "b2=1/0/64", 0, 0);
     reply(REST_CODE(4, 4), "", 0, 9);
     expect_response(0, REST_CODE(4, 4), 9);
-    /* An error has no blocks: what it says fits into one, or is cut. */
+    /* Its Block2 may be what was asked for: there is no more of it. */
     start(0, REST_GET, "t", 0);
     expect(REST_GET, "", 0, 0);
+    reply(CONTENT, "b2=0/1/64", 0, 64);
+    expect(REST_GET, "b2=1/0/64", 0, 0);
+    reply(REST_CODE(4, 4), "b2=1/0/64", 0, 9);
+    expect_response(0, REST_CODE(4, 4), 9);
+    expect_nothing();
+}
+END_TEST
+
+/* --- errors in blocks --- */
+
+START_TEST(what_a_node_says_of_an_error_is_collected)
+{
+    static const uint8_t methods[] = {REST_GET, REST_POST, REST_PUT, REST_DELETE};
+    static const uint8_t codes[] = {REST_CODE(4, 4), REST_CODE(4, 2), REST_CODE(4, 13),
+                                    REST_CODE(5, 0)};
+
+    for (unsigned i = 0; i < sizeof methods; i++) {
+        start(0, methods[i], "t", 0);
+        expect(methods[i], "", 0, 0);
+        reply(codes[i], "b2=0/1/64 cf=257 etag=1", 0, 64);
+        expect(methods[i], "b2=1/0/64", 0, 0);
+        reply(codes[i], "b2=1/1/64 etag=1", 64, 64);
+        expect(methods[i], "b2=2/0/64", 0, 0);
+        reply(codes[i], "b2=2/0/64 etag=1", 128, 10);
+        expect_response(0, codes[i], 138);
+        ck_assert_int_eq(w.jobs[0].format, 257);
+    }
+    expect_nothing();
+}
+END_TEST
+
+START_TEST(an_error_in_blocks_may_follow_a_part_of_a_body)
+{
+    start(0, REST_GET, "t", 0);
+    expect(REST_GET, "", 0, 0);
+    reply(CONTENT, "b2=0/1/64", 0, 64);
+    expect(REST_GET, "b2=1/0/64", 0, 0);
     reply(REST_CODE(4, 4), "b2=0/1/16", 0, 16);
-    expect_response(0, REST_CODE(4, 4), 16);
+    expect(REST_GET, "b2=1/0/16", 0, 0);
+    /* The one before, once more. */
+    reply_separately(PDU_NON, REST_CODE(4, 4), "b2=0/1/16", 0, 16);
+    expect_pending(0);
+    reply(REST_CODE(4, 4), "b2=1/0/16", 16, 4);
+    expect_response(0, REST_CODE(4, 4), 20);
+    /* And of an upload. */
+    start(0, REST_PUT, "t", 1500);
+    expect(REST_PUT, "b1=0/1/1024 size1=1500", 0, 1024);
+    reply(REST_CODE(4, 0), "b1=0/1/1024 b2=0/1/16", 0, 16);
+    expect(REST_PUT, "b2=1/0/16", 0, 0);
+    reply(REST_CODE(4, 0), "b2=1/0/16", 16, 1);
+    expect_response(0, REST_CODE(4, 0), 17);
+}
+END_TEST
+
+START_TEST(an_error_stays_what_it_is_when_its_end_cannot_be_had)
+{
+    static const struct {
+        const char *first; /* its options */
+        uint8_t code;      /* of the answer to the next request */
+        const char *options;
+        size_t length;
+        size_t kept;
+    } cases[] = {
+        {"b2=0/1/64", REST_CODE(4, 2), "", 5, 64},
+        {"b2=0/1/64", REST_CODE(4, 0), "", 5, 64},
+        {"b2=0/1/64", REST_CODE(4, 0), "b2=2/0/64", 5, 64},
+        {"b2=0/1/64", REST_CODE(4, 0), "b2=1/1/64", 5, 64},
+        {"b2=0/1/64", REST_CODE(2, 4), "", 0, 64},
+        {"b2=0/1/64", REST_CODE(2, 4), "b2=1/0/64", 4, 64},
+        {"b2=0/1/64 cf=257", REST_CODE(4, 2), "", 5, 0}, /* half a document */
+    };
+
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        start(0, REST_POST, "t", 1);
+        expect(REST_POST, "", 0, 1);
+        reply(REST_CODE(4, 0), cases[i].first, 0, 64);
+        expect(REST_POST, "b2=1/0/64", 0, 0);
+        reply(cases[i].code, cases[i].options, 64, cases[i].length);
+        expect_response(0, REST_CODE(4, 0), cases[i].kept);
+        ck_assert_int_eq(w.jobs[0].format, -1);
+    }
+    start(0, REST_POST, "t", 1);
+    expect(REST_POST, "", 0, 1);
+    reply(REST_CODE(4, 0), "b2=0/1/64", 0, 64);
+    expect(REST_POST, "b2=1/0/64", 0, 0);
+    fake_channel_deliver_empty(&w.channel, &w.node, PDU_RST, w.current.mid);
+    expect_response(0, REST_CODE(4, 0), 64);
+    expect_nothing();
+}
+END_TEST
+
+START_TEST(an_error_without_end_is_told_at_the_maximum)
+{
+    char block[40];
+
+    prepare(0, REST_GET, "t", 0)->spec.maximum_body = 4096;
+    begin(0);
+    for (unsigned number = 0; w.jobs[0].responses == 0 && number < 10; number++) {
+        (void)snprintf(block, sizeof block, "b2=%u/0/1024", number);
+        expect(REST_GET, number == 0 ? "" : block, 0, 0);
+        (void)snprintf(block, sizeof block, "b2=%u/1/1024", number);
+        reply(REST_CODE(4, 4), block, (size_t)number * 1024, 1024);
+    }
+    expect_response(0, REST_CODE(4, 4), 4096);
+    expect_nothing();
+}
+END_TEST
+
+START_TEST(who_asks_to_be_spared_is_not_asked_for_more)
+{
+    static const uint8_t codes[] = {REST_CODE(4, 29), REST_CODE(5, 3)};
+
+    for (unsigned i = 0; i < sizeof codes; i++) {
+        start(0, REST_GET, "t", 0);
+        expect(REST_GET, "", 0, 0);
+        reply(codes[i], "b2=0/1/16", 0, 16);
+        expect_response(0, codes[i], 16);
+    }
     expect_nothing();
 }
 END_TEST
@@ -494,6 +610,11 @@ int main(void)
     tcase_add_test(tests, a_body_without_end_is_given_up_at_the_maximum);
     tcase_add_test(tests, a_body_of_just_the_maximum_is_delivered);
     tcase_add_test(tests, an_error_in_the_midst_is_the_answer);
+    tcase_add_test(tests, what_a_node_says_of_an_error_is_collected);
+    tcase_add_test(tests, an_error_in_blocks_may_follow_a_part_of_a_body);
+    tcase_add_test(tests, an_error_stays_what_it_is_when_its_end_cannot_be_had);
+    tcase_add_test(tests, an_error_without_end_is_told_at_the_maximum);
+    tcase_add_test(tests, who_asks_to_be_spared_is_not_asked_for_more);
     tcase_add_test(tests, a_resource_that_became_small_is_taken_whole);
     tcase_add_test(tests, a_fetch_repeats_its_body_with_every_block);
     tcase_add_test(tests, a_probe_asks_for_sixteen_bytes_and_for_no_more);
