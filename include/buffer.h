@@ -20,6 +20,8 @@ struct buffer {
     size_t maximum; /* bytes, the NUL not counted */
     bool failed;
     struct memory_account *account; /* borrowed; NULL: not charged */
+    void (*release)(void *owner);   /* not NULL: `data` is lent by `owner`, and never changes */
+    void *owner;
 };
 
 /* An empty buffer that never holds more than `maximum` bytes. Allocates nothing. */
@@ -40,11 +42,15 @@ int buffer_printf(struct buffer *buffer, const char *format, ...)
 /* The contents as text; "" when empty. Borrowed until the next call on the buffer. */
 const char *buffer_text(const struct buffer *buffer);
 /* Hands the bytes over, and takes the charge for them back: the caller owns and frees them (NULL
- * when empty), length + 1 bytes and little more; the buffer is empty. */
+ * when empty), length + 1 bytes and little more; the buffer is empty. Not of lent bytes. */
 char *buffer_take(struct buffer *buffer, size_t *length);
 /* Hands bytes and charge over to another buffer, which loses what it had and keeps its maximum;
  * `from` is empty. Both have the same account. */
 void buffer_move(struct buffer *to, struct buffer *from);
+/* Puts bytes of somebody else, behind which a NUL stands, in place of what the buffer holds: it
+ * gives them back by `release` when it is cleared or freed. Nothing can be appended to them. */
+void buffer_lend(struct buffer *buffer, const void *bytes, size_t length,
+                 void (*release)(void *owner), void *owner);
 /* Charges what the buffer holds, and will hold, to an account; what is there cannot be refused. */
 void buffer_set_account(struct buffer *buffer, struct memory_account *account);
 

@@ -14,6 +14,7 @@
 
 #include "rest.h"
 
+struct memory_account;
 struct representation;
 
 /* Copies code, options (all but Block, Size, Observe and Echo) and payload. `arrived_us` is of the
@@ -28,8 +29,15 @@ struct representation *representation_refresh(const struct representation *repre
 struct representation *representation_reference(struct representation *representation);
 /* NULL is fine. */
 void representation_release(struct representation *representation);
+/* A reference for one who may keep it for longer than the cache: while there are such it is charged
+ * to the account, once for all of them together. False, and no reference, when the account has no
+ * room for it. */
+bool representation_lend(struct representation *representation, struct memory_account *account);
+/* Gives it back. NULL is fine. */
+void representation_return(struct representation *representation);
 
-/* Fills a message whose options and payload are borrowed from the representation. Does not touch
+/* Fills a message whose options and payload, behind which a NUL stands, are borrowed from the
+ * representation. Does not touch
  * the whole of `out`. */
 void representation_read(const struct representation *representation, struct rest_message *out);
 uint8_t representation_code(const struct representation *representation);

@@ -40,10 +40,29 @@ static void buffer_reset(struct buffer *buffer)
     buffer_init_charged(buffer, buffer->maximum, buffer->account);
 }
 
+static void buffer_drop(struct buffer *buffer)
+{
+    if (buffer->release != NULL) {
+        buffer->release(buffer->owner);
+    } else {
+        free(buffer->data);
+    }
+}
+
 void buffer_clear(struct buffer *buffer)
 {
-    free(buffer->data);
+    buffer_drop(buffer);
     buffer_reset(buffer);
+}
+
+void buffer_lend(struct buffer *buffer, const void *bytes, size_t length,
+                 void (*release)(void *owner), void *owner)
+{
+    buffer_clear(buffer);
+    buffer->data = (char *)(uintptr_t)bytes;
+    buffer->length = length;
+    buffer->release = release;
+    buffer->owner = owner;
 }
 
 /* Charges for growing to `capacity`. */
@@ -60,7 +79,7 @@ static bool buffer_charge(struct buffer *buffer, size_t capacity)
 /* Grows to `capacity`, the NUL included. */
 static int buffer_grow(struct buffer *buffer, size_t capacity)
 {
-    if (!buffer_charge(buffer, capacity)) {
+    if (buffer->release != NULL || !buffer_charge(buffer, capacity)) {
         buffer->failed = true;
         return -1;
     }
@@ -94,7 +113,7 @@ int buffer_make_room(struct buffer *buffer, size_t length)
 /* Makes room for `more` bytes and the NUL. */
 static int buffer_reserve(struct buffer *buffer, size_t more)
 {
-    if (more > buffer->maximum - buffer->length) {
+    if (buffer->length > buffer->maximum || more > buffer->maximum - buffer->length) {
         buffer->failed = true;
         return -1;
     }
@@ -167,7 +186,7 @@ const char *buffer_text(const struct buffer *buffer)
 /* Gives back what growing by doubling took too much. */
 static void buffer_fit(struct buffer *buffer)
 {
-    size_t spare = buffer->data == NULL ? 0 : buffer->capacity - buffer->length - 1;
+    size_t spare = buffer->capacity == 0 ? 0 : buffer->capacity - buffer->length - 1;
     if (spare < FREE_CAPACITY) {
         return;
     }
@@ -184,11 +203,12 @@ void buffer_move(struct buffer *to, struct buffer *from)
 {
     assert(to->account == from->account);
     buffer_fit(from);
-    free(to->data);
-    memory_account_give(to->account, to->capacity);
+    buffer_clear(to);
     to->data = from->data;
     to->length = from->length;
     to->capacity = from->capacity;
+    to->release = from->release;
+    to->owner = from->owner;
     buffer_init_charged(from, from->maximum, from->account);
 }
 
@@ -201,6 +221,7 @@ void buffer_set_account(struct buffer *buffer, struct memory_account *account)
 
 char *buffer_take(struct buffer *buffer, size_t *length)
 {
+    assert(buffer->release == NULL);
     buffer_fit(buffer);
     char *data = buffer->data;
     if (length != NULL) {

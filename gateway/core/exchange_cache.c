@@ -170,8 +170,9 @@ static void hold(struct exchange *exchange, const struct cache_found *found)
     size_t length;
 
     if (representation_code(found->representation) == REST_CODE(2, 5) &&
-        representation_etag(found->representation, &etag, &length))
-        exchange->held = representation_reference(found->representation);
+        representation_etag(found->representation, &etag, &length) &&
+        representation_lend(found->representation, exchange->core->options.memory))
+        exchange->held = found->representation;
 }
 
 static enum step_result consult(struct exchange *exchange)
@@ -327,19 +328,26 @@ static void store(struct exchange *exchange, struct exchange_outcome *outcome)
     bool is_outdated = cache_is_outdated(&exchange->pending);
     uint32_t max_age_s;
 
-    if (outcome->report->is_partial) {
-        /* Only a HEAD asks so; what it brings is not what is stored. */
+    if (spares_stored(outcome->response) && has_something_good(exchange))
+        return;
+    /* Only a HEAD asks for the beginning of a body; what is stored may be of another by now. */
+    if (outcome->representation == NULL || outcome->report->is_partial) {
         cache_forget(exchange->core->cache, exchange->key);
         return;
     }
-    if (spares_stored(outcome->response) && has_something_good(exchange))
-        return;
     if (!cache_store_pending(exchange->core->cache, exchange->key, &exchange->pending,
                              outcome->representation) ||
         is_outdated || !cache_may_store(outcome->representation, &max_age_s))
         return;
     outcome->is_stored = true;
     outcome->fresh_us = (int64_t)max_age_s * US_PER_S;
+}
+
+/* One copy for the cache and for all who wait. */
+static bool is_worth_keeping(const struct exchange *exchange, const struct rest_message *response)
+{
+    return !TAILQ_EMPTY(&exchange->joiners) ||
+           response->payload_length < exchange->core->policy->cache_limits.bytes;
 }
 
 void exchange_take_response(struct exchange *exchange, struct exchange_outcome *outcome,
@@ -354,14 +362,14 @@ void exchange_take_response(struct exchange *exchange, struct exchange_outcome *
     }
     if (is_valid && exchange->held != NULL && has_etag(exchange->held, response))
         take_valid(exchange, outcome);
-    else if (!is_valid && exchange->uses_cache)
+    else if (!is_valid && exchange->uses_cache && is_worth_keeping(exchange, response))
         outcome->representation = representation_new(response, now_us(exchange));
     if (outcome->representation != NULL) {
         representation_read(outcome->representation, room);
         outcome->response = room;
-        if (exchange->uses_cache)
-            store(exchange, outcome);
     }
+    if (exchange->uses_cache && (!is_valid || outcome->representation != NULL))
+        store(exchange, outcome);
     exchange_leave_cache(exchange);
 }
 
@@ -369,7 +377,7 @@ void exchange_leave_cache(struct exchange *exchange)
 {
     if (exchange->pending.cache != NULL)
         cache_end(exchange->core->cache, &exchange->pending);
-    representation_release(exchange->held);
+    representation_return(exchange->held);
     exchange->held = NULL;
 }
 

@@ -115,8 +115,8 @@ struct exchange {
     struct cache_control wishes;
     struct cache_status cache_status;
     enum metrics_cache_result cache_result; /* METRICS_CACHE_RESULTS: not looked up */
-    struct representation *held;  /* counted: the request asks whether it is still valid */
-    struct cache_pending pending; /* announced while a request is under way */
+    struct representation *held;            /* lent: the request asks whether it is still valid */
+    struct cache_pending pending;           /* announced while a request is under way */
     uint64_t announced_us;
     /* Of exchange_join.c. */
     struct exchange *leader;         /* whose CoAP request it waits for; NULL: its own, or none */

@@ -18,6 +18,7 @@
 #include "freshness.h"
 #include "method.h"
 #include "policy.h"
+#include "representation.h"
 #include "status.h"
 #include "text.h"
 #include "timers.h"
@@ -137,15 +138,29 @@ static void read_response(struct translation *translation)
         translation->status = 204;
 }
 
-/* One that was collected is not held twice. */
+static void return_payload(void *owner)
+{
+    representation_return(owner);
+}
+
+/* What was collected or is stored is not held twice. */
 static int take_payload(const struct translation *translation)
 {
-    if (translation->outcome->body != NULL) {
-        buffer_move(&translation->exchange->reply.body, translation->outcome->body);
+    const struct exchange_outcome *outcome = translation->outcome;
+    const struct rest_message *response = translation->response;
+    struct buffer *body = &translation->exchange->reply.body;
+
+    if (outcome->body != NULL) {
+        buffer_move(body, outcome->body);
         return 0;
     }
-    return buffer_append(&translation->exchange->reply.body, translation->response->payload,
-                         translation->response->payload_length);
+    if (outcome->representation == NULL)
+        return buffer_append(body, response->payload, response->payload_length);
+    if (!representation_lend(outcome->representation, translation->exchange->core->options.memory))
+        return -1;
+    buffer_lend(body, response->payload, response->payload_length, return_payload,
+                outcome->representation);
+    return 0;
 }
 
 /* As a last member of an object that ends the text. */

@@ -11,11 +11,17 @@
 #include <string.h>
 
 #include "allocation.h"
+#include "memory_account.h"
 
-enum { ETAG_MAX = 8 }; /* RFC 7252 5.10.6 */
+enum {
+    ETAG_MAX = 8,     /* RFC 7252 5.10.6 */
+    SMALL_SIZE = 4096 /* what one message brings: cannot be refused any more */
+};
 
 struct representation {
     unsigned references;
+    unsigned loans;                 /* of the references */
+    struct memory_account *account; /* charged while there are loans */
     uint8_t code;
     bool is_challenge;
     uint64_t arrived_us;
@@ -23,7 +29,7 @@ struct representation {
     size_t payload_length;
     size_t option_count;
     struct rest_option options[];
-    /* the values of the options, the payload */
+    /* the values of the options, the payload, a NUL */
 };
 
 /* What concerns one transfer of a response and not the response. */
@@ -44,7 +50,7 @@ static bool is_kept(uint16_t number)
 
 static size_t block_size(const struct rest_message *response, size_t *kept)
 {
-    size_t size = sizeof(struct representation) + response->payload_length;
+    size_t size = sizeof(struct representation) + response->payload_length + 1;
 
     *kept = 0;
     for (size_t i = 0; i < response->option_count; i++) {
@@ -88,6 +94,7 @@ struct representation *representation_new(const struct rest_message *response, u
     }
     if (response->payload_length > 0)
         memcpy(values, response->payload, response->payload_length);
+    values[response->payload_length] = '\0';
     return representation;
 }
 
@@ -146,10 +153,37 @@ void representation_release(struct representation *representation)
         free(representation);
 }
 
+bool representation_lend(struct representation *representation, struct memory_account *account)
+{
+    size_t size = representation_size(representation);
+
+    if (representation->loans == 0) {
+        if (size <= SMALL_SIZE)
+            memory_account_add(account, size);
+        else if (!memory_account_take(account, size))
+            return false;
+        representation->account = account;
+    }
+    assert(representation->account == account);
+    representation->loans++;
+    representation->references++;
+    return true;
+}
+
+void representation_return(struct representation *representation)
+{
+    if (representation == NULL)
+        return;
+    assert(representation->loans > 0);
+    if (--representation->loans == 0)
+        memory_account_give(representation->account, representation_size(representation));
+    representation_release(representation);
+}
+
 void representation_read(const struct representation *representation, struct rest_message *out)
 {
     size_t count = representation->option_count;
-    const uint8_t *end = (const uint8_t *)representation + representation->size;
+    const uint8_t *end = (const uint8_t *)representation + representation->size - 1;
     size_t length = representation->payload_length;
 
     out->code = representation->code;

@@ -12,8 +12,10 @@
 #include <string.h>
 
 #include "metrics.h"
+#include "uri.h"
 
 struct crowd_client crowd[CROWD_MAX];
+bool crowd_is_inside;
 
 static const char access_rules[] = "[ { \"networks\": [\"192.0.2.0/24\"], \"methods\": [\"GET\", "
                                    "\"PUT\", \"POST\", \"QUERY\"] } ]";
@@ -34,10 +36,15 @@ static void told(void *north)
         crowd_leave((unsigned)(client - crowd));
 }
 
-static void reload(size_t bytes, size_t entries)
+static void reload(size_t bytes, size_t entries, const char *proxy)
 {
     fixture.policy = fixture_policy(access_rules, mappings);
     fixture.policy->cache_limits = (struct cache_limits){.bytes = bytes, .entries = entries};
+    fixture.policy->has_upstream_proxy = proxy != NULL;
+    if (proxy != NULL)
+        ck_assert_int_eq(uri_parse_authority(proxy, strlen(proxy), URI_SCHEME_COAP,
+                                             &fixture.policy->upstream_proxy),
+                         URI_OK);
     ck_assert_int_eq(core_set_policy(fixture.core, fixture.policy), 0);
 }
 
@@ -46,12 +53,17 @@ void crowd_set_up(void)
     memset(crowd, 0, sizeof crowd);
     fixture_set_up(access_rules, mappings);
     fixture.answered_other = told;
-    reload(1 << 20, 100);
+    reload(1 << 20, 100, NULL);
 }
 
 void crowd_limit(size_t bytes, size_t entries)
 {
-    reload(bytes, entries);
+    reload(bytes, entries, NULL);
+}
+
+void crowd_use_proxy(const char *name)
+{
+    reload(1 << 20, 100, name);
 }
 
 void crowd_leave(unsigned who)
@@ -106,11 +118,15 @@ enum exchange_progress crowd_go(unsigned who, const char *body)
         request->has_body = request->has_length = true;
         request->content_length = request->body_length = strlen(body);
     }
+    crowd_is_inside = true;
     progress = exchange_begin(fixture.core, request, client, &client->id);
+    crowd_is_inside = false;
     if (progress != EXCHANGE_WANTS_BODY)
         return progress;
     request->body = body == NULL ? NULL : (const uint8_t *)strdup(body);
+    crowd_is_inside = true;
     progress = exchange_run(fixture.core, client->id);
+    crowd_is_inside = false;
     ck_assert_uint_eq(client->answered, 0);
     return progress;
 }
@@ -197,7 +213,9 @@ void crowd_answer(size_t number, const struct crowd_response *response)
         rest_request_add(&made, REST_OPTION_ECHO, response->echo, strlen(response->echo));
     made.message.payload = (const uint8_t *)payload;
     made.message.payload_length = payload == NULL ? 0 : strlen(payload);
+    crowd_is_inside = true;
     request->events->response(request->handle, &made.message, &report);
+    crowd_is_inside = false;
     if (payload != NULL)
         memset(payload, '#', strlen(payload));
     free(payload);

@@ -23,6 +23,8 @@ struct crowd_client {
     unsigned takes_along; /* number of another client that leaves then; 0: none */
 };
 extern struct crowd_client crowd[CROWD_MAX];
+/* The core is at work: whoever lets allocations fail means those. */
+extern bool crowd_is_inside;
 
 /* Rules that let everybody GET anything in 192.0.2.0/24, and nodes: "kitchen" at 192.0.2.9, "twin"
  * at twin.example, "bare" (not cached) and "old" (stale_if_error) at 192.0.2.9 too. */
@@ -31,6 +33,8 @@ void crowd_set_up(void);
 void crowd_tear_down(void);
 /* The limits of the cache, by a reload. */
 void crowd_limit(size_t bytes, size_t entries);
+/* An upstream proxy of that name, or none, by a reload. */
+void crowd_use_proxy(const char *name);
 
 /* Prepares a request of the client; the one before is over. */
 struct crowd_client *crowd_prepare(unsigned who, enum http_method method, const char *target);
@@ -58,7 +62,7 @@ struct crowd_response {
     const char *echo;
     bool is_partial;
 };
-/* The node answers the request of that number, counted from 1. */
+/* The node answers the request of that number, counted from 1. Its payload goes with the call. */
 void crowd_answer(size_t request, const struct crowd_response *response);
 /* 2.05 with ETag (NULL: none), Max-Age (below 0: none) and payload, to the last request. */
 void crowd_content(const char *etag, int64_t max_age, const char *payload);

@@ -32,6 +32,7 @@ enum request_refusal request_start(struct request_layer *layer, const struct req
     (void)layer;
     if (fixture.refusal != REQUEST_STARTED)
         return fixture.refusal;
+    fixture.is_faking = true;
     ck_assert_uint_lt(fixture.request_count, FIXTURE_REQUESTS_MAX);
     rest_request_init(&request->copy);
     request->copy.message.code = spec->message->code;
@@ -55,6 +56,7 @@ enum request_refusal request_start(struct request_layer *layer, const struct req
     request->is_under_way = true;
     request->ends_when_sent = spec->ends_when_sent;
     request->needs_no_answer = spec->needs_no_answer;
+    fixture.is_faking = false;
     *id = ++fixture.request_count;
     return REQUEST_STARTED;
 }

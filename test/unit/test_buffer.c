@@ -84,6 +84,36 @@ START_TEST(taken_bytes_belong_to_the_caller)
 }
 END_TEST
 
+static void give_back(void *owner)
+{
+    ++*(unsigned *)owner;
+}
+
+START_TEST(lent_bytes_are_given_back_once_and_never_changed)
+{
+    struct buffer buffer, other;
+    unsigned returns = 0;
+
+    buffer_init(&buffer, 100);
+    buffer_init(&other, 100);
+    buffer_append_text(&buffer, "old");
+    buffer_lend(&buffer, "lent", 4, give_back, &returns);
+    ck_assert_str_eq(buffer_text(&buffer), "lent");
+    ck_assert_int_eq(buffer_append_text(&buffer, "x"), -1);
+    ck_assert_uint_eq(buffer.length, 4);
+    buffer_append_text(&other, "old");
+    buffer_move(&other, &buffer);
+    ck_assert_str_eq(buffer_text(&other), "lent");
+    buffer_clear(&buffer);
+    ck_assert_uint_eq(returns, 0);
+    buffer_clear(&other);
+    ck_assert_uint_eq(returns, 1);
+    ck_assert_int_eq(buffer_append_text(&other, "own"), 0);
+    buffer_clear(&other);
+    ck_assert_uint_eq(returns, 1);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("buffer");
@@ -93,6 +123,7 @@ int main(void)
     tcase_add_test(tcase, a_buffer_fills_to_its_maximum_and_no_further);
     tcase_add_test(tcase, a_failed_append_leaves_the_contents);
     tcase_add_test(tcase, taken_bytes_belong_to_the_caller);
+    tcase_add_test(tcase, lent_bytes_are_given_back_once_and_never_changed);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

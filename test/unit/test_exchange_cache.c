@@ -416,6 +416,72 @@ START_TEST(a_deadline_is_a_failure_too)
 }
 END_TEST
 
+START_TEST(a_crowd_that_waits_for_the_name_of_a_proxy_shares_one_request)
+{
+    crowd_use_proxy("proxy.example");
+    for (unsigned i = 0; i < 3; i++)
+        ck_assert_int_eq(crowd_get(i, LIGHT, "Accept", "application/json, text/plain;q=0.5"),
+                         EXCHANGE_PARKED);
+    ck_assert_uint_eq(fixture.request_count, 0);
+    fixture_resolve("192.0.2.100", NULL);
+    ck_assert_uint_eq(fixture.request_count, 1);
+    ck_assert(fixture_has_option(REST_OPTION_PROXY_URI, "coap://192.0.2.9/light"));
+    /* The target is not in the options any more, but in the key. */
+    answer_code(REST_CODE(4, 6));
+    ck_assert_uint_eq(fixture.request_count, 2);
+    ck_assert(fixture_has_option(REST_OPTION_PROXY_URI, "coap://192.0.2.9/light"));
+    crowd_content(NULL, 60, "x");
+    for (unsigned i = 0; i < 3; i++)
+        crowd_reply(i, 200);
+    assert_miss(3, "/nodes/kitchen/other");
+    ck_assert_int_eq(crowd_get(4, LIGHT, "Accept", "text/plain"), EXCHANGE_ANSWERED);
+    crowd_assert_body(4, "x");
+    begin_change(5, LIGHT);
+    answer_code(REST_CODE(2, 4));
+    ck_assert_int_eq(crowd_get(4, LIGHT, "Accept", "text/plain"), EXCHANGE_PARKED);
+}
+END_TEST
+
+START_TEST(what_came_through_another_proxy_is_forgotten)
+{
+    warm(LIGHT, NULL, 60, "x");
+    crowd_use_proxy("192.0.2.100");
+    warm(LIGHT, NULL, 60, "y");
+    crowd_use_proxy("192.0.2.100");
+    assert_hit(1, LIGHT, "y");
+    crowd_use_proxy("192.0.2.101");
+    assert_miss(1, LIGHT);
+    /* An answer on its way by the old one is its client's alone. */
+    crowd_use_proxy(NULL);
+    crowd_content(NULL, 60, "z");
+    crowd_assert_body(1, "z");
+    assert_miss(2, LIGHT);
+}
+END_TEST
+
+START_TEST(a_name_of_which_only_one_address_is_allowed_is_not_for_everybody)
+{
+    for (unsigned i = 0; i < 2; i++)
+        ck_assert_int_eq(crowd_get(i, "/hc/coap://far.example/x", NULL, NULL), EXCHANGE_PARKED);
+    fixture_resolve("192.0.2.1", "198.51.100.1");
+    ck_assert_uint_eq(fixture.request_count, 2);
+    crowd_content(NULL, 60, "x");
+    crowd_reply(1, 200);
+    crowd_assert_field(1, "Cache-Status", "gw.example; fwd=bypass");
+}
+END_TEST
+
+START_TEST(a_name_is_known_by_itself_and_not_by_its_address)
+{
+    ck_assert_int_eq(crowd_get(0, "/hc/coap://FAR.example/x", NULL, NULL), EXCHANGE_PARKED);
+    fixture_resolve("192.0.2.9", NULL);
+    crowd_content(NULL, 60, "x");
+    assert_hit(1, "/hc/coap://far.example:5683/x", "x");
+    assert_miss(2, "/nodes/kitchen/x");
+    assert_miss(3, "/hc/coap://far.example:5684/x");
+}
+END_TEST
+
 static TCase *make_use(void)
 {
     TCase *tests = tcase_create("use");
@@ -438,6 +504,10 @@ static TCase *make_use(void)
     tcase_add_test(tests, a_stored_refusal_of_a_media_type_leads_to_the_next);
     tcase_add_test(tests, access_is_judged_for_each_before_anything_is_looked_up);
     tcase_add_test(tests, a_reload_keeps_what_is_stored);
+    tcase_add_test(tests, a_crowd_that_waits_for_the_name_of_a_proxy_shares_one_request);
+    tcase_add_test(tests, what_came_through_another_proxy_is_forgotten);
+    tcase_add_test(tests, a_name_of_which_only_one_address_is_allowed_is_not_for_everybody);
+    tcase_add_test(tests, a_name_is_known_by_itself_and_not_by_its_address);
     return tests;
 }
 
