@@ -26,5 +26,7 @@ uint64_t id_table_add(struct id_table *table, void *object);
 void id_table_remove(struct id_table *table, uint64_t id);
 /* NULL when there is none. */
 void *id_table_find(const struct id_table *table, uint64_t id);
+/* To see all of them: the object in each place from 0 to `slot_count` - 1; NULL when it is free. */
+void *id_table_at(const struct id_table *table, uint32_t place);
 
 #endif

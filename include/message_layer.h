@@ -26,6 +26,7 @@
 #include "settings.h"
 #include "timers.h"
 
+struct client_share;
 struct endpoint;
 struct log;
 struct message_layer;
@@ -61,8 +62,9 @@ struct message {
     unsigned heard_before; /* the endpoint's counters at the first transmission */
     unsigned answered_before;
     bool holds_slot;
-    bool is_refused;  /* by our own system: told when the timer fires */
-    bool is_too_long; /* the reason */
+    struct client_share *share; /* of its client, while it is outstanding; or NULL */
+    bool is_refused;            /* by our own system: told when the timer fires */
+    bool is_too_long;           /* the reason */
     struct timer timer;
     TAILQ_ENTRY(message) entry;
 };
@@ -163,6 +165,7 @@ enum message_refusal {
     MESSAGE_TAKEN = 0,
     MESSAGE_QUEUE_FULL = -1, /* settings->queue_per_node, and no other client has more waiting */
     MESSAGE_NO_MEMORY = -2,
+    MESSAGE_CLIENT_FULL = -3, /* its client has so many outstanding as one client may have */
 };
 
 /* Sends the message, at once or when its turn has come and a slot is free. Fields to fill before:

@@ -117,6 +117,9 @@ enum request_refusal {
     /* 503: every endpoint is remembered for EXCHANGE_LIFETIME, and there are `maximum_endpoints`; a
      * quarter of them is kept for peers that the configuration chooses. */
     REQUEST_TOO_MANY_PEERS = -4,
+    /* 503: so many requests of the client were sent and have not ended, whether or not it still
+     * waits for them. Never of a continuation. */
+    REQUEST_CLIENT_FULL = -5,
 };
 
 struct request_layer_options {

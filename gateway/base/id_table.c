@@ -91,3 +91,8 @@ void *id_table_find(const struct id_table *table, uint64_t id)
 
     return slot == NULL ? NULL : slot->object;
 }
+
+void *id_table_at(const struct id_table *table, uint32_t place)
+{
+    return table->slots[place].object;
+}

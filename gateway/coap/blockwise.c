@@ -168,6 +168,7 @@ static void go_on(struct transfer *transfer)
     case REQUEST_STARTED:
         return;
     case REQUEST_QUEUE_FULL:
+    case REQUEST_CLIENT_FULL:
         fail(transfer, REQUEST_DISPLACED, NULL, NULL);
         return;
     case REQUEST_TOO_LONG:

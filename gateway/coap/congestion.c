@@ -13,14 +13,22 @@
 enum {
     AVERAGE_WEIGHT = 8,
     SHARE_DIVISOR = 4, /* of what may be outstanding, for one endpoint */
+    CLIENT_SHARE_DIVISOR = 2,
     SHARE_MIN = 64,
     CREDIT_MAX = REST_REQUEST_SIZE, /* bytes: a long pause saves one datagram */
 };
 
-void congestion_init(struct congestion *congestion, struct timers *timers, size_t maximum)
+void congestion_init(struct congestion *congestion, struct timers *timers,
+                     const struct keyed_hash *hash, size_t maximum)
 {
     *congestion = (struct congestion){.timers = timers, .maximum = maximum};
     TAILQ_INIT(&congestion->line);
+    client_shares_init(&congestion->clients, hash);
+}
+
+void congestion_clear(struct congestion *congestion)
+{
+    client_shares_clear(&congestion->clients);
 }
 
 static void average(uint64_t *average_us, uint64_t sample_us)
@@ -36,6 +44,14 @@ static size_t share_of_one(const struct congestion *congestion)
     size_t share = congestion->maximum / SHARE_DIVISOR;
 
     return share > SHARE_MIN ? share : SHARE_MIN;
+}
+
+bool congestion_admits(const struct congestion *congestion, const struct message *message)
+{
+    size_t share = congestion->maximum / CLIENT_SHARE_DIVISOR;
+
+    return message->is_continuation || client_shares_count(&congestion->clients, message->client) <
+                                           (share > SHARE_MIN ? share : SHARE_MIN);
 }
 
 bool congestion_is_free(const struct congestion *congestion, const struct message *message)
@@ -156,6 +172,7 @@ void congestion_start(struct congestion *congestion, struct message *message)
     message->holds_slot = true;
     endpoint->outstanding++;
     congestion->outstanding++;
+    message->share = client_share_take(&congestion->clients, message->client);
 }
 
 void congestion_free_slot(struct congestion *congestion, struct message *message)
@@ -174,6 +191,8 @@ void congestion_end(struct congestion *congestion, struct message *message)
     congestion_free_slot(congestion, message);
     message->endpoint->outstanding--;
     congestion->outstanding--;
+    client_share_give_back(&congestion->clients, message->share);
+    message->share = NULL;
     average(&congestion->response_time_us,
             timers_now_us(congestion->timers) - message->first_sent_us);
 }

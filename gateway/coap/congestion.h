@@ -5,10 +5,11 @@
 /*
  * congestion: when a message may leave. At most NSTART unacknowledged to an endpoint (RFC 7252
  * 4.7), at most so many requests outstanding in all (RFC 8075 8.1), of which one endpoint that
- * acknowledges and does not answer can take a quarter, and to an endpoint that does
- * not answer at most PROBING_RATE bytes a second on average (RFC 7252 4.7). Who has to wait stands
- * in the fair queue of its endpoint, and endpoints that have only the others to wait for stand in
- * one line and send one message each when something ends.
+ * acknowledges and does not answer can take a quarter and one client, who need not wait for
+ * answers, a half, and to an endpoint that does not answer at most PROBING_RATE bytes a second on
+ * average (RFC 7252 4.7). Who has to wait stands in the fair queue of its endpoint, and endpoints
+ * that have only the others to wait for stand in one line and send one message each when something
+ * ends.
  */
 
 #include <stdbool.h>
@@ -16,7 +17,10 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "client_share.h"
+
 struct endpoint;
+struct keyed_hash;
 struct message;
 struct timers;
 
@@ -27,11 +31,19 @@ struct congestion {
     size_t maximum;     /* outstanding requests */
     size_t outstanding; /* UNACKED, ACKED and NON_SENT */
     size_t queued;
-    uint64_t response_time_us; /* moving average of how long a request is outstanding */
-    struct endpoint_line line; /* endpoints with a message that has a slot */
+    uint64_t response_time_us;    /* moving average of how long a request is outstanding */
+    struct endpoint_line line;    /* endpoints with a message that has a slot */
+    struct client_shares clients; /* of what is outstanding */
 };
 
-void congestion_init(struct congestion *congestion, struct timers *timers, size_t maximum);
+/* `hash` is borrowed for life. */
+void congestion_init(struct congestion *congestion, struct timers *timers,
+                     const struct keyed_hash *hash, size_t maximum);
+/* Frees what it owns; messages are told nothing. */
+void congestion_clear(struct congestion *congestion);
+/* False when the message would begin something and its client has its share of what may be
+ * outstanding. */
+bool congestion_admits(const struct congestion *congestion, const struct message *message);
 /* True when the message may leave at once: it overtakes nobody. */
 bool congestion_is_free(const struct congestion *congestion, const struct message *message);
 /* Puts the message into its endpoint's queue. 0, or -1 when memory is short. */

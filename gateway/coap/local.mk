@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 libgateway_a_SOURCES += gateway/coap/pdu.c gateway/coap/fair_queue.c \
-	gateway/coap/fair_queue.h gateway/coap/congestion.c gateway/coap/congestion.h \
+	gateway/coap/fair_queue.h gateway/coap/client_share.c gateway/coap/client_share.h gateway/coap/congestion.c gateway/coap/congestion.h \
 	gateway/coap/mid_allocator.c gateway/coap/mid_allocator.h \
 	gateway/coap/duplicate_filter.c gateway/coap/duplicate_filter.h \
 	gateway/coap/endpoint.c gateway/coap/endpoint.h gateway/coap/message_layer.c \

@@ -258,7 +258,10 @@ enum message_refusal message_send(struct message_layer *layer, struct message *m
     message->transmissions = 0;
     message->is_refused = false;
     message->holds_slot = false;
+    message->share = NULL;
     timer_init(&message->timer, timeout_fired, message);
+    if (!congestion_admits(&layer->congestion, message))
+        return MESSAGE_CLIENT_FULL;
     if (congestion_is_free(&layer->congestion, message) && start(layer, message))
         return MESSAGE_TAKEN;
     if (congestion_enqueue(&layer->congestion, message) != 0)
@@ -356,7 +359,8 @@ struct message_layer *message_layer_new(const struct message_layer_options *opti
     layer->events = *events;
     endpoint_table_init(&layer->endpoints, options->timers, &options->random,
                         options->maximum_endpoints, resume);
-    congestion_init(&layer->congestion, options->timers, options->maximum_outstanding);
+    congestion_init(&layer->congestion, options->timers, &layer->endpoints.hash,
+                    options->maximum_outstanding);
     return layer;
 }
 
@@ -365,6 +369,7 @@ void message_layer_free(struct message_layer *layer)
     if (layer == NULL)
         return;
     endpoint_table_clear(&layer->endpoints);
+    congestion_clear(&layer->congestion);
     free(layer);
 }
 

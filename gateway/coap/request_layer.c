@@ -524,6 +524,20 @@ static struct request *make_request(struct request_layer *layer, const struct re
     return request;
 }
 
+static enum request_refusal refusal_of(enum message_refusal refusal)
+{
+    switch (refusal) {
+    case MESSAGE_QUEUE_FULL:
+        return REQUEST_QUEUE_FULL;
+    case MESSAGE_CLIENT_FULL:
+        return REQUEST_CLIENT_FULL;
+    case MESSAGE_NO_MEMORY:
+    case MESSAGE_TAKEN:
+        break;
+    }
+    return REQUEST_NO_MEMORY;
+}
+
 /* Whether there is room for one endpoint more. Clients that ask ever new peers cannot shut out
  * those of the configuration. */
 static bool has_room(const struct request_layer *layer, const struct request_spec *spec)
@@ -567,7 +581,7 @@ enum request_refusal request_start(struct request_layer *layer, const struct req
     if (refusal != MESSAGE_TAKEN) {
         withdraw(request);
         free(request);
-        return refusal == MESSAGE_QUEUE_FULL ? REQUEST_QUEUE_FULL : REQUEST_NO_MEMORY;
+        return refusal_of(refusal);
     }
     request->times = spec->times != NULL ? spec->times : &request->own_times;
     request_times_begin(request->times, request->started_us);

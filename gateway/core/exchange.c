@@ -218,8 +218,8 @@ bool core_reap(void *handle)
 
 void exchange_abandon_all(struct core *core)
 {
-    for (size_t i = 0; i < core->exchanges.slot_count; i++) {
-        struct exchange *exchange = core->exchanges.slots[i].exchange;
+    for (uint32_t i = 0; i < core->exchanges.ids.slot_count; i++) {
+        struct exchange *exchange = id_table_at(&core->exchanges.ids, i);
 
         if (exchange == NULL)
             continue;
@@ -235,8 +235,8 @@ void exchange_abandon_all(struct core *core)
 /* A CoAP half that is under way runs on, as after a deadline. */
 void core_refuse_waiting(struct core *core)
 {
-    for (size_t i = 0; i < core->exchanges.slot_count; i++) {
-        struct exchange *exchange = core->exchanges.slots[i].exchange;
+    for (uint32_t i = 0; i < core->exchanges.ids.slot_count; i++) {
+        struct exchange *exchange = id_table_at(&core->exchanges.ids, i);
 
         if (exchange == NULL || !exchange->is_attached || exchange->async != NULL ||
             exchange_is_answered(exchange))

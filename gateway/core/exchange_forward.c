@@ -16,7 +16,11 @@
 #include "policy.h"
 #include "representation.h"
 
-enum { TOO_MANY_NODES_RETRY_S = 60, US_PER_S = 1000000 };
+enum {
+    TOO_MANY_NODES_RETRY_S = 60,
+    CLIENT_FULL_RETRY_S = 10, /* many are under way, and each one that ends makes room */
+    US_PER_S = 1000000,
+};
 
 static bool wants_answer(const struct exchange *exchange)
 {
@@ -70,6 +74,16 @@ static enum step_result fail_queue_full(struct exchange *exchange)
                         exchange_node_phrase(exchange, node, sizeof node));
     (void)http_reply_add(&exchange->reply, "Retry-After", "%u",
                          request_layer_retry_after(requests, &exchange->peer));
+    return STEP_ANSWERED;
+}
+
+static enum step_result fail_client_full(struct exchange *exchange)
+{
+    (void)exchange_fail(
+        exchange, PROBLEM_OVERLOADED, 503,
+        "too many requests of this client were sent to nodes that have not answered "
+        "yet, those included for which it does not wait any more");
+    (void)http_reply_add(&exchange->reply, "Retry-After", "%d", CLIENT_FULL_RETRY_S);
     return STEP_ANSWERED;
 }
 
@@ -343,6 +357,9 @@ static enum step_result start_request(struct exchange *exchange)
     case REQUEST_QUEUE_FULL:
         exchange->request_id = 0;
         return fail_queue_full(exchange);
+    case REQUEST_CLIENT_FULL:
+        exchange->request_id = 0;
+        return fail_client_full(exchange);
     case REQUEST_TOO_LONG:
         exchange->request_id = 0;
         return exchange_fail(exchange, PROBLEM_TARGET_TOO_LONG, 414,

@@ -2,8 +2,8 @@
 #include "exchange_table.h"
 
 /*
- * Slots are an array with a free list through it; exchanges are separate blocks, since others keep
- * pointers to them while the array grows. Ended exchanges are kept in a pool, so that a request in
+ * exchange_table: the exchanges that live, by id. Each is a block of its own, since others keep
+ * pointers to it while the table of ids grows. Ended ones are kept in a pool, so that a request in
  * a steady stream allocates nothing.
  */
 
@@ -12,11 +12,12 @@
 
 #include "exchange_private.h"
 
-enum { POOL_MAX = 128, SLOTS_FIRST = 64, SLOTS_MAX = 1 << 24 };
+enum { POOL_MAX = 128 };
 
 void exchange_table_init(struct exchange_table *table)
 {
     *table = (struct exchange_table){0};
+    id_table_init(&table->ids);
     TAILQ_INIT(&table->ended);
     TAILQ_INIT(&table->pool);
 }
@@ -30,64 +31,33 @@ void exchange_table_clear(struct exchange_table *table)
         TAILQ_REMOVE(&table->pool, exchange, link);
         free(exchange);
     }
-    free(table->slots);
+    id_table_clear(&table->ids);
     exchange_table_init(table);
-}
-
-static int grow(struct exchange_table *table)
-{
-    size_t count = table->slot_count == 0 ? SLOTS_FIRST : table->slot_count * 2;
-    struct exchange_slot *slots;
-
-    if (count > SLOTS_MAX)
-        return -1;
-    slots = realloc(table->slots, count * sizeof *slots);
-    if (slots == NULL)
-        return -1;
-    for (size_t i = count; i-- > table->slot_count;) {
-        slots[i] = (struct exchange_slot){.next_free = table->first_free};
-        table->first_free = (uint32_t)i + 1;
-    }
-    table->slots = slots;
-    table->slot_count = count;
-    return 0;
 }
 
 struct exchange *exchange_table_add(struct exchange_table *table)
 {
-    struct exchange *exchange = TAILQ_FIRST(&table->pool);
-    struct exchange_slot *slot;
-    uint32_t index;
+    struct exchange *kept = TAILQ_FIRST(&table->pool);
+    struct exchange *exchange = kept != NULL ? kept : calloc(1, sizeof *exchange);
+    uint64_t id = exchange != NULL ? id_table_add(&table->ids, exchange) : 0;
 
-    if (table->first_free == 0 && grow(table) != 0)
+    if (id == 0) {
+        if (kept == NULL)
+            free(exchange);
         return NULL;
-    if (exchange != NULL) {
-        TAILQ_REMOVE(&table->pool, exchange, link);
-        table->pool_count--;
-    } else {
-        exchange = calloc(1, sizeof *exchange);
     }
-    if (exchange == NULL)
-        return NULL;
-    index = table->first_free - 1;
-    slot = &table->slots[index];
-    table->first_free = slot->next_free;
-    slot->exchange = exchange;
+    if (kept != NULL) {
+        TAILQ_REMOVE(&table->pool, kept, link);
+        table->pool_count--;
+    }
     table->count++;
-    exchange->id = ((uint64_t)slot->generation << 32) | (index + 1);
+    exchange->id = id;
     return exchange;
 }
 
 void exchange_table_remove(struct exchange_table *table, struct exchange *exchange)
 {
-    uint32_t index = (uint32_t)exchange->id - 1;
-    struct exchange_slot *slot = &table->slots[index];
-
-    assert(slot->exchange == exchange);
-    slot->exchange = NULL;
-    slot->generation++;
-    slot->next_free = table->first_free;
-    table->first_free = index + 1;
+    id_table_remove(&table->ids, exchange->id);
     table->count--;
     if (table->pool_count >= POOL_MAX) {
         free(exchange);
@@ -99,9 +69,5 @@ void exchange_table_remove(struct exchange_table *table, struct exchange *exchan
 
 struct exchange *exchange_table_find(const struct exchange_table *table, uint64_t id)
 {
-    uint32_t index = (uint32_t)id - 1; /* 0 becomes the largest number */
-
-    if (index >= table->slot_count || table->slots[index].generation != (uint32_t)(id >> 32))
-        return NULL;
-    return table->slots[index].exchange;
+    return id_table_find(&table->ids, id);
 }

@@ -3,28 +3,22 @@
 #define COAPGW_EXCHANGE_TABLE_H
 
 /*
- * exchange_table: the exchanges by their ids. An id is a slot and the slot's generation, which
- * changes with each use: an id that has gone never finds another exchange.
+ * exchange_table: the exchanges by their ids (id_table.h): one that has gone never finds another
+ * exchange.
  */
 
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
-struct exchange;
+#include "id_table.h"
 
-struct exchange_slot {
-    struct exchange *exchange; /* owned; NULL: free */
-    uint32_t generation;
-    uint32_t next_free; /* index + 1; 0: none */
-};
+struct exchange;
 
 TAILQ_HEAD(exchange_list, exchange);
 
 struct exchange_table {
-    struct exchange_slot *slots; /* owned */
-    size_t slot_count;
-    uint32_t first_free; /* index + 1; 0: none */
+    struct id_table ids; /* of the exchanges, which the table owns */
     size_t count;
     struct exchange_list ended; /* freed at the end of the loop turn */
     struct exchange_list pool;  /* kept for the next requests */

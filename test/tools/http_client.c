@@ -82,6 +82,8 @@ bool http_client_send(struct http_client *client, struct gateway_process *gatewa
 {
     const char *at = data;
     while (length > 0 && !client->ended) {
+        /* Before: what follows from the request may happen before we run again. */
+        client->sent = gateway_process_now();
         ssize_t count = send(client->fd, at, length, MSG_NOSIGNAL);
         if (count >= 0) {
             at += count;
@@ -93,7 +95,6 @@ bool http_client_send(struct http_client *client, struct gateway_process *gatewa
         }
         take_input(client);
     }
-    client->sent = gateway_process_now();
     return true;
 }
 

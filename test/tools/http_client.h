@@ -23,7 +23,7 @@ struct http_client {
     size_t requests;
     size_t responses;
     struct http_response response; /* the latest */
-    double sent;                   /* when the latest request was sent */
+    double sent;                   /* just before the end of the latest request was sent */
     struct bytes request_head;     /* being built */
     struct bytes request_body;
     bool no_host; /* send adds no Host field */

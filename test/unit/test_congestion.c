@@ -249,6 +249,38 @@ START_TEST(a_node_that_only_acknowledges_does_not_hold_up_the_others)
 }
 END_TEST
 
+START_TEST(a_client_that_does_not_wait_for_answers_leaves_room_for_the_others)
+{
+    enum { SHARE = 100 };
+    static struct sender a[SHARE + 1], b;
+    message_layer_set_maximum(w.layer, 2 * SHARE);
+    w.client = 1;
+    for (uint8_t i = 0; i < SHARE; i++) {
+        const struct endpoint_address *node = i % 2 == 0 ? &w.node : &w.other;
+        ck_assert_int_eq(send_to(node, &a[i], i), MESSAGE_TAKEN);
+        fake_channel_deliver_empty(&w.channel, node, PDU_ACK, a[i].message.mid);
+    }
+    ck_assert_int_eq(send_to(&w.node, &a[SHARE], SHARE), MESSAGE_CLIENT_FULL);
+    ck_assert_int_eq(a[SHARE].message.state, MESSAGE_IDLE);
+    /* What was begun goes on, and the others have their turns. */
+    w.is_continuation = true;
+    ck_assert_int_eq(send_to(&w.node, &a[SHARE], SHARE), MESSAGE_TAKEN);
+    message_end(w.layer, &a[SHARE].message);
+    w.is_continuation = false;
+    w.client = 2;
+    ck_assert_int_eq(send_to(&w.other, &b, 1), MESSAGE_TAKEN);
+    ck_assert_int_eq(b.message.state, MESSAGE_UNACKED);
+    w.client = 1;
+    message_end(w.layer, &a[7].message);
+    ck_assert_int_eq(send_to(&w.node, &a[7], 7), MESSAGE_TAKEN);
+    ck_assert_int_eq(a[7].message.state, MESSAGE_UNACKED);
+    for (uint8_t i = 0; i < SHARE; i++)
+        message_end(w.layer, &a[i].message);
+    message_end(w.layer, &b.message);
+    ck_assert_uint_eq(message_layer_outstanding(w.layer), 0);
+}
+END_TEST
+
 START_TEST(a_node_that_left_the_line_holds_nobody_up)
 {
     static struct sender a[2], b[2];
@@ -319,6 +351,7 @@ int main(void)
     tcase_add_test(tests, a_transfer_that_began_is_not_refused_for_a_full_queue);
     tcase_add_test(tests, nodes_wait_in_one_line_for_what_is_outstanding_in_all);
     tcase_add_test(tests, a_node_that_only_acknowledges_does_not_hold_up_the_others);
+    tcase_add_test(tests, a_client_that_does_not_wait_for_answers_leaves_room_for_the_others);
     tcase_add_test(tests, a_node_that_left_the_line_holds_nobody_up);
     tcase_add_test(tests, the_wait_is_told_from_the_queue_and_recent_answers);
     tcase_add_test(tests, the_wait_for_what_is_outstanding_in_all_counts_too);

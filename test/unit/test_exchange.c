@@ -489,6 +489,11 @@ START_TEST(a_full_queue_tells_when_to_come_back)
     ck_assert_int_eq(fixture_get("/nodes/kitchen/x"), EXCHANGE_ANSWERED);
     fixture_reply(503);
     fixture_assert_field("Retry-After", "60");
+    fixture.refusal = REQUEST_CLIENT_FULL;
+    ck_assert_int_eq(fixture_get("/nodes/kitchen/x"), EXCHANGE_ANSWERED);
+    fixture_reply(503);
+    fixture_assert_field("Retry-After", "10");
+    fixture_assert_body_has("too many requests of this client were sent to nodes");
 }
 END_TEST
 

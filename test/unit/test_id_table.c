@@ -52,6 +52,21 @@ START_TEST(an_id_that_has_gone_does_not_name_the_next_object_in_its_place)
 }
 END_TEST
 
+START_TEST(all_objects_are_seen_in_their_places)
+{
+    unsigned seen = 0;
+
+    for (int i = 0; i < MANY; i++) {
+        uint64_t id = id_table_add(&table, &objects[i]);
+        if (i == 7)
+            id_table_remove(&table, id);
+    }
+    for (uint32_t place = 0; place < table.slot_count; place++)
+        seen += id_table_at(&table, place) != NULL;
+    ck_assert_uint_eq(seen, MANY - 1);
+}
+END_TEST
+
 START_TEST(an_id_that_never_was_finds_nothing)
 {
     ck_assert_ptr_null(id_table_find(&table, 0));
@@ -70,6 +85,7 @@ int main(void)
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, an_id_finds_its_object_until_it_is_removed);
     tcase_add_test(tests, an_id_that_has_gone_does_not_name_the_next_object_in_its_place);
+    tcase_add_test(tests, all_objects_are_seen_in_their_places);
     tcase_add_test(tests, an_id_that_never_was_finds_nothing);
     suite_add_tcase(suite, tests);
 

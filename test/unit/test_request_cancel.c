@@ -148,6 +148,34 @@ START_TEST(the_token_of_a_cancelled_request_is_not_given_to_another)
 }
 END_TEST
 
+START_TEST(a_client_that_leaves_and_comes_again_gets_no_more_than_its_share)
+{
+    request_layer_set_maximum(w.layer, 200);
+    w.client = 1;
+    for (unsigned i = 0; i < 100; i++) {
+        struct endpoint_address *node = i % 2 == 0 ? &w.node : &w.other;
+        ck_assert_int_eq(start(0, node), REQUEST_STARTED);
+        struct pdu request = sent(i);
+        acknowledge(node, &request);
+        request_cancel(w.layer, w.calls[0].id);
+    }
+    ck_assert_uint_eq(request_layer_outstanding(w.layer), 0);
+    ck_assert_int_eq(start(0, &w.node), REQUEST_CLIENT_FULL);
+    ck_assert_uint_eq(w.channel.count, 100);
+    w.client = 2;
+    ck_assert_int_eq(start(1, &w.node), REQUEST_STARTED);
+    ck_assert_uint_eq(w.channel.count, 101);
+    /* An answer makes room, although nobody wants it, and so does the end of the time for one. */
+    struct pdu first = sent(0);
+    respond(&w.node, PDU_NON, 7, &first, "x");
+    w.client = 1;
+    ck_assert_int_eq(start(2, &w.other), REQUEST_STARTED);
+    ck_assert_int_eq(start(3, &w.other), REQUEST_CLIENT_FULL);
+    clock_advance(w.timers, 121000);
+    ck_assert_int_eq(start(3, &w.other), REQUEST_STARTED);
+}
+END_TEST
+
 START_TEST(the_settings_of_a_cancelled_request_may_go)
 {
     struct settings *settings = malloc(sizeof *settings);
@@ -183,6 +211,7 @@ int main(void)
     tcase_add_test(tests, a_cancelled_request_keeps_its_slot_until_the_node_answers);
     tcase_add_test(tests, an_empty_ack_gives_the_slot_of_a_cancelled_request_on);
     tcase_add_test(tests, the_token_of_a_cancelled_request_is_not_given_to_another);
+    tcase_add_test(tests, a_client_that_leaves_and_comes_again_gets_no_more_than_its_share);
     tcase_add_test(tests, the_settings_of_a_cancelled_request_may_go);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_NORMAL);
