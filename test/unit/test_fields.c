@@ -194,6 +194,17 @@ START_TEST(tags_are_read_back_as_they_were_written)
             ck_assert_int_eq(read_format, format);
         }
     }
+    for (unsigned value = 0; value < 256; value++) {
+        for (size_t length = 1; length <= 8; length++) {
+            memset(bytes, (int)value, sizeof bytes);
+            const char *text = etag_field(bytes, length, -1);
+            size_t read_length = 0;
+            int read_format;
+            ck_assert(fields_read_etag(text, strlen(text), read, &read_length, &read_format));
+            ck_assert_uint_eq(read_length, length);
+            ck_assert_mem_eq(read, bytes, length);
+        }
+    }
     static const char *const none[] = {"",           "\"",       "aa",           "\"a\"",
                                        "\"aa-\"",    "\"-50\"",  "\"aa-65536\"", "\"aa-050\"",
                                        "\"aa-5-0\"", "\"aa-x\"", "\"aa"};
