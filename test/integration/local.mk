@@ -4,7 +4,9 @@ SCENARIOS = test/integration/bad_input.scn \
 	test/integration/block-lenient.scn \
 	test/integration/block_download.scn test/integration/block_loss.scn \
 	test/integration/block_upload.scn test/integration/clock.scn \
-	test/integration/conditional.scn \
+	test/integration/cache.scn test/integration/cache_clock.scn \
+	test/integration/cache_limits.scn test/integration/cache_shared.scn \
+	test/integration/cache_waiters.scn test/integration/conditional.scn \
 	test/integration/congestion.scn \
 	test/integration/daemon.scn \
 	test/integration/discovery.scn \
@@ -32,6 +34,19 @@ EXTRA_DIST += $(SCENARIOS) test/integration/memory.scn
 # The sanitizers bring an allocator of their own.
 if !SANITIZERS
 TESTS += test/integration/memory.scn
+endif
+
+# A hundred thousand targets, and what stays in memory.
+check_PROGRAMS += test/integration/cache_memory
+test_integration_cache_memory_SOURCES = test/integration/cache_memory.c \
+	test/integration/node_world.c test/integration/node_world.h \
+	test/tools/bytes.c test/tools/bytes.h \
+	test/tools/gateway_process.c test/tools/gateway_process.h \
+	test/tools/http_client.c test/tools/http_client.h
+test_integration_cache_memory_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/test/tools
+test_integration_cache_memory_LDADD =
+if !SANITIZERS
+TESTS += test/integration/cache_memory
 endif
 
 # A thousand uploads, and the peak of the daemon's memory (the sanitizers' own is no part of it).

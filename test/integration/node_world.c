@@ -53,14 +53,14 @@ void write_file(const char *name, const char *text)
     expect(file != NULL && fputs(text, file) >= 0 && fclose(file) == 0, "cannot write %s", path);
 }
 
-void start_gateway(const char *coap)
+void start_gateway_with(const char *coap, const char *cache)
 {
     char text[1024], path[128], option[] = "-c";
     snprintf(text, sizeof text,
              "{ \"http\": { \"listen\": [\"127.0.0.1:0\"] }, \"auth\": \"none\", \"coap\": %s,\n"
-             "  \"cache\": { \"entries\": 0 },\n"
+             "  \"cache\": %s,\n"
              "  \"access\": [ { \"targets\": [\"coap://127.0.0.1:*\"] } ] }\n",
-             coap);
+             coap, cache);
     write_file("coapgw.json", text);
     snprintf(path, sizeof path, "%s/coapgw.json", world.folder);
     char *const arguments[] = {world.program, option, path, NULL};
@@ -70,6 +70,11 @@ void start_gateway(const char *coap)
     const char *found = line == NULL ? NULL : strstr(line, listening);
     expect(found != NULL && sscanf(found + strlen(listening), "%7[0-9]", world.port) == 1,
            "the gateway does not listen");
+}
+
+void start_gateway(const char *coap)
+{
+    start_gateway_with(coap, "{ \"entries\": 0 }");
 }
 
 void stop_gateway(void)

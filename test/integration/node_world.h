@@ -51,7 +51,9 @@ double patience(void);
 
 /* Writes a file of the configuration: "mappings/x.json". */
 void write_file(const char *name, const char *text);
-/* `coap` is the member of that name in the configuration. */
+/* `coap` and `cache` are the members of these names in the configuration. */
+void start_gateway_with(const char *coap, const char *cache);
+/* Without a cache, so that every request goes out. */
 void start_gateway(const char *coap);
 /* By SIGTERM; it must end with 0. */
 void stop_gateway(void);
