@@ -294,6 +294,7 @@ START_TEST(access_is_judged_for_each_before_anything_is_looked_up)
     crowd_assert_field(3, "Cache-Control", "private, max-age=60");
     assert_hit(4, LIGHT, "x");
     crowd_assert_field(4, "Cache-Control", "max-age=60");
+    proves("CACHE-16");
 }
 END_TEST
 
