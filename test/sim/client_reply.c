@@ -62,10 +62,24 @@ static void judge_value(struct asking *asking, const struct http_reply *reply)
                asking->node, asking->resource, (const char *)reply->body.data + used);
 }
 
+/* "TAG done" and what fills it up. */
+static bool is_own_answer(const struct asking *asking, const struct http_reply *reply)
+{
+    size_t total = asking->world->scenario.traits[asking->node].answer_size;
+    char text[32];
+    size_t used = (size_t)snprintf(text, sizeof text, "%u done", asking->tag);
+
+    if (reply->body.length != (total > used ? total : used) ||
+        memcmp(reply->body.data, text, used) != 0)
+        return false;
+    while (used < total && (uint8_t)reply->body.data[used] == model_filler(used))
+        used++;
+    return used >= total;
+}
+
 static void judge_success(struct asking *asking, const struct http_reply *reply)
 {
     struct world *world = asking->world;
-    char text[32];
 
     if (asking->method == HTTP_METHOD_HEAD)
         return;
@@ -78,12 +92,9 @@ static void judge_success(struct asking *asking, const struct http_reply *reply)
                asking->node);
     if (asking->method != HTTP_METHOD_POST || (asking->is_minimal && reply->status == 204))
         return;
-    (void)snprintf(text, sizeof text, "%u done", asking->tag);
-    judge_that(world->judge, INVARIANT_OWN_REQUEST,
-               reply->body.length >= strlen(text) &&
-                   memcmp(reply->body.data, text, strlen(text)) == 0,
-               "request %u: the answer is for another one: %.40s", asking->tag,
-               (const char *)reply->body.data);
+    judge_that(world->judge, INVARIANT_OWN_REQUEST, is_own_answer(asking, reply),
+               "request %u: the answer of %zu bytes is for another one, or not whole: %.40s",
+               asking->tag, reply->body.length, (const char *)reply->body.data);
 }
 
 /* A block-wise upload waits for the end of another one, and for nothing else. */
@@ -263,9 +274,10 @@ void client_judge_reply(struct asking *asking, const struct http_reply *reply)
                    reply->body.length > 0 ? (const char *)reply->body.data : "");
         judge_retry_after(asking, reply);
     }
-    if (reply->status == 504 && asking->is_tagged && !asking->is_fetched &&
-        !has_problem(reply, PROBLEM_SILENT)) {
+    if (reply->status != 504 || asking->is_fetched || has_problem(reply, PROBLEM_SILENT))
+        return;
+    if (asking->is_tagged)
         judge_timeout(asking);
+    if (asking->is_tagged || asking->value != 0)
         judge_waiting(asking);
-    }
 }

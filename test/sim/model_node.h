@@ -67,6 +67,12 @@ struct model_host {
     void *handle;
 };
 
+/* What an answer to POST is padded with: a block in the wrong place shows. */
+static inline uint8_t model_filler(size_t at)
+{
+    return (uint8_t)('a' + at % 26);
+}
+
 /* `dice` is borrowed for life. */
 struct model_node *model_node_new(const struct model_traits *traits, const struct model_host *host,
                                   struct dice *dice, uint64_t now_us);

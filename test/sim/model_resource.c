@@ -344,8 +344,8 @@ static void respond_post(struct model_node *node, const struct wire_message *req
 {
     size_t used = (size_t)snprintf((char *)node->scratch, 64, "%s done", tag);
 
-    while (used < node->traits.answer_size)
-        node->scratch[used++] = '.';
+    for (; used < node->traits.answer_size; used++)
+        node->scratch[used] = model_filler(used);
     response->code = node->traits.creates ? WIRE_CODE(2, 1) : WIRE_CODE(2, 4);
     response->payload = node->scratch;
     response->payload_length = used;

@@ -166,6 +166,51 @@ static void draw_blockless(struct scenario *scenario, struct dice *dice)
         }
 }
 
+/* Transfers in blocks and little else: nodes that err in one way each, uploads that meet at one
+ * resource, answers that are slower than the deadline. */
+static void draw_transfers(struct scenario *scenario, struct dice *dice)
+{
+    struct settings *settings = &scenario->settings;
+
+    settings_init(settings);
+    settings->block_size = dice_chance(dice, 500) ? 1024 : 64u << dice_below(dice, 3);
+    settings->transfer_deadline_ms =
+        dice_chance(dice, 500) ? 7200000 : (uint32_t)dice_spread(dice, 5000, 60000);
+    *scenario = (struct scenario){
+        .name = "transfers",
+        .settings = *settings,
+        .outstanding = 1000,
+        .nodes = 1 + dice_below(dice, 2),
+        .has_blocks = true,
+        .cuts_transfers = settings->transfer_deadline_ms < 7200000,
+        .value_size = dice_spread(dice, 500, 3000),
+        .delay_min_us = 1 * MS,
+        .delay_max_us = dice_spread(dice, 2, 100) * MS,
+        .requests = (unsigned)dice_between(dice, 20, 80),
+        .burst = (unsigned)dice_between(dice, 1, 8),
+        .gap_us = dice_spread(dice, 5, 100) * S,
+        .leave_permille = dice_chance(dice, 700) ? 0 : 200,
+        .unsafe_percent = (unsigned)dice_between(dice, 0, 100),
+    };
+    for (unsigned i = 0; i < scenario->nodes; i++) {
+        struct model_traits *traits = &scenario->traits[i];
+        *traits = (struct model_traits){
+            .resources = 1 + dice_below(dice, 2),
+            .separate_percent = dice_chance(dice, 700) ? 0 : 100,
+            .think_max_us = dice_spread(dice, 1, 500) * MS,
+            .separate_max_us = dice_spread(dice, 100, 5000) * MS,
+            .has_etags = true,
+            .knows_blocks_again = dice_chance(dice, 500),
+            .hints_size = dice_chance(dice, 700),
+            .repeats_permille = dice_chance(dice, 500) ? 0 : (unsigned)dice_spread(dice, 20, 300),
+            .block_size = 64u << dice_below(dice, 4),
+            .body_max = dice_chance(dice, 600) ? MODEL_VALUE_MAX : dice_between(dice, 100, 1500),
+            .plain_max = dice_chance(dice, 600) ? 1024 : 0,
+            .answer_size = dice_chance(dice, 500) ? 0 : dice_spread(dice, 100, 3000),
+        };
+    }
+}
+
 /* One node, all message IDs of EXCHANGE_LIFETIME. */
 static void draw_flood(struct scenario *scenario, struct dice *dice)
 {
@@ -191,6 +236,16 @@ static void draw_flood(struct scenario *scenario, struct dice *dice)
     scenario->burst = 64;
     scenario->gap_us = 1 * MS;
     scenario->unsafe_percent = (unsigned)dice_between(dice, 0, 20);
+}
+
+/* Worlds in which one thing happens more often than by chance. */
+static void draw_special(struct scenario *scenario, uint64_t seed)
+{
+    struct dice dice;
+
+    dice_init(&dice, seed, 2);
+    if (dice_chance(&dice, 60))
+        draw_transfers(scenario, &dice);
 }
 
 void scenario_draw(struct scenario *scenario, uint64_t seed)
@@ -226,4 +281,5 @@ void scenario_draw(struct scenario *scenario, uint64_t seed)
         scenario->loss_permille = scenario->duplicate_permille = scenario->corrupt_permille = 0;
         scenario->trouble_us = 0;
     }
+    draw_special(scenario, seed);
 }

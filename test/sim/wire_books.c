@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "wire_books.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "memory.h"
@@ -171,7 +172,22 @@ bool wire_watch_is_unheard(const struct place *place)
            (uint64_t)settings->ack_timeout_ms * MS * wire_backoff(settings->max_retransmit + 1);
 }
 
-/* The request of a client that the query names. */
+/* The one that brings the value with which the body begins. */
+static struct asking *find_by_body(struct world *world, const struct wire_message *message)
+{
+    unsigned node, resource, value;
+    char head[48];
+
+    if (!wire_is_request(message) || wire_block_offset(message, WIRE_BLOCK1) > 0)
+        return NULL;
+    (void)snprintf(head, sizeof head, "%.*s", (int)message->payload_length,
+                   message->payload_length > 0 ? (const char *)message->payload : "");
+    if (sscanf(head, "n%u.r%u.v%u|", &node, &resource, &value) != 3)
+        return NULL;
+    return clients_find_owner(world, value);
+}
+
+/* The request of a client that the query names, or the beginning of the body. */
 struct asking *wire_find_asking(struct world *world, const struct wire_message *message)
 {
     for (size_t i = 0; i < message->option_count; i++) {
@@ -183,7 +199,7 @@ struct asking *wire_find_asking(struct world *world, const struct wire_message *
             number = number * 10 + (uint32_t)(option->value[j] - '0');
         return clients_find(world, number);
     }
-    return NULL;
+    return find_by_body(world, message);
 }
 
 bool wire_has_token(const struct wire_record *record, const struct wire_message *message)

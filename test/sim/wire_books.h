@@ -53,7 +53,7 @@ uint64_t wire_longest_timeout_us(const struct settings *settings);
 uint64_t wire_backoff(unsigned count);
 /* A line of the story, and a part of the hash. */
 void wire_tell(const struct place *place, const char *arrow, const uint8_t *bytes, size_t length);
-/* The request of a client that the query names, or NULL. */
+/* The request of a client that the query names, or the first bytes of the body; or NULL. */
 struct asking *wire_find_asking(struct world *world, const struct wire_message *message);
 bool wire_has_token(const struct wire_record *record, const struct wire_message *message);
 /* -1: there is no such option. */

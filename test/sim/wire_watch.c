@@ -83,6 +83,25 @@ static void judge_restarts(const struct place *place, const struct wire_record *
                asking->tag, asking->beginnings);
 }
 
+/* One block may still go out with the deadline behind it, for each attempt: the one that makes a
+ * transfer of the request. */
+static void judge_transfer_time(const struct place *place, const struct wire_record *record)
+{
+    const struct world *world = place->world;
+    struct asking *asking = record->asking;
+    uint64_t end_us;
+
+    if (asking == NULL || (record->sends_at <= 0 && record->asks_at <= 0))
+        return;
+    end_us = asking->began_us + BODY_WAIT_US + (asking->uses_name ? NAME_SERVICE_WAIT_US : 0) +
+             wire_settings(place)->transfer_deadline_ms * (uint64_t)MS + world_slack_us(world);
+    if (world->now_us > end_us)
+        asking->late_blocks++;
+    judge_that(world->judge, INVARIANT_TRANSFER_IN_TIME, asking->late_blocks <= asking->tries,
+               "request %u: a block is sent %.3f s after its beginning", asking->tag,
+               (double)(world->now_us - asking->began_us) / S);
+}
+
 /* RFC 7959 2.5: in order, each when the one before is confirmed; or the same once more. */
 static void judge_block(const struct place *place, const struct wire_record *record,
                         const struct wire_message *message)
@@ -139,6 +158,7 @@ static void open_record(struct place *place, const struct wire_message *message,
     record->sends_at = wire_block_offset(message, WIRE_BLOCK1);
     record->asks_at = wire_block_offset(message, WIRE_BLOCK2);
     judge_restarts(place, record);
+    judge_transfer_time(place, record);
     judge_block(place, record, message);
     memcpy(record->token, message->token, sizeof record->token);
     TAILQ_INSERT_TAIL(&place->live, record, link);

@@ -83,8 +83,9 @@ struct asking {
     int64_t block_end;
     uint32_t block_number;
     bool is_block_confirmed;
-    unsigned beginnings; /* messages that may be the first of a transfer */
-    unsigned executions; /* in the node's life `epoch` */
+    unsigned beginnings;  /* messages that may be the first of a transfer */
+    unsigned late_blocks; /* sent when the transfer should have ended */
+    unsigned executions;  /* in the node's life `epoch` */
     unsigned epoch;
     bool was_executed;
     /* while the client is there */

@@ -26,6 +26,8 @@ INVARIANT(MID_ONCE, "mid-once", "a MID is not used again within EXCHANGE_LIFETIM
 INVARIANT(TOKEN_UNIQUE, "token-unique",
           "a token is unique among the outstanding requests of a node")
 INVARIANT(FEW_RESTARTS, "few-restarts", "a transfer begins again a few times at most")
+INVARIANT(TRANSFER_IN_TIME, "transfer-in-time",
+          "no block is sent when the deadline of its transfer has passed")
 INVARIANT(BLOCKS_IN_TURN, "blocks-in-turn",
           "a block of a body goes behind the one before, which the node has confirmed")
 INVARIANT(FRESH, "fresh", "what may have been kept back and replayed meets no challenge")
