@@ -175,6 +175,13 @@ static void hold(struct exchange *exchange, const struct cache_found *found)
         exchange->held = found->representation;
 }
 
+static enum step_result fail_not_cached(struct exchange *exchange)
+{
+    return exchange_fail(exchange, PROBLEM_NOT_CACHED, 504,
+                         "nothing is stored that may answer the request, and it must not be sent "
+                         "to the node");
+}
+
 static enum step_result consult(struct exchange *exchange)
 {
     struct cache_found found;
@@ -188,9 +195,7 @@ static enum step_result consult(struct exchange *exchange)
                      (exchange->wishes.only_if_cached && is_hardly_stale(exchange, &found))))
         return answer_hit(exchange, &found);
     if (exchange->wishes.only_if_cached)
-        return exchange_fail(exchange, PROBLEM_NOT_CACHED, 504,
-                             "nothing is stored that may answer the request, and it must not be "
-                             "sent to the node");
+        return fail_not_cached(exchange);
     leader = find_leader(exchange);
     if (leader != NULL) {
         exchange->cache_result = METRICS_CACHE_COLLAPSED;
@@ -224,7 +229,7 @@ static enum step_result bypass(struct exchange *exchange, enum cache_forwarded f
 {
     exchange->cache_status.forwarded = forwarded;
     exchange->cache_result = METRICS_CACHE_BYPASS;
-    return STEP_NEXT;
+    return exchange->wishes.only_if_cached ? fail_not_cached(exchange) : STEP_NEXT;
 }
 
 enum step_result exchange_look_up(struct exchange *exchange)

@@ -4,8 +4,9 @@
 /*
  * The CoAP half: the request is given to blockwise, and its events come back here. Exactly
  * one final event ends each request; before it the deadline may pass, which answers the HTTP side
- * with 504 while the request goes on (CONG-11). The HTTP side may have left at any time: then only
- * the node learns of the end.
+ * with 504 while the request goes on (CONG-11). The HTTP side may have left at any time: then the
+ * node's record, the cache and those who joined learn of the end all the same (exchange_cache.c,
+ * exchange_join.c). What one exchange makes of an outcome is exchange_settle().
  */
 
 #include <stdio.h>

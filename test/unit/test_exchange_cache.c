@@ -234,6 +234,13 @@ START_TEST(only_if_cached_never_asks_the_node)
     crowd_reply(1, 200);
     crowd_assert_field(1, "Cache-Control", "max-age=0");
     crowd_assert_field(1, "Cache-Status", "gw.example; fwd=stale; ttl=-10");
+    /* Nor where nothing is ever stored. */
+    ck_assert_int_eq(crowd_get(1, "/nodes/bare/x", "Cache-Control", "only-if-cached"),
+                     EXCHANGE_ANSWERED);
+    crowd_reply(1, 504);
+    ck_assert_int_eq(crowd_get(1, LIGHT, "Cache-Control", "only-if-cached, no-store"),
+                     EXCHANGE_ANSWERED);
+    crowd_reply(1, 504);
     ck_assert_uint_eq(fixture.request_count, 1);
 }
 END_TEST
