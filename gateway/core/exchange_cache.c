@@ -158,6 +158,9 @@ static struct exchange *find_leader(const struct exchange *exchange)
     if (pending == NULL)
         return NULL;
     leader = exchange_of(pending);
+    /* Its request has ended this moment: what comes of it is about to be told. */
+    if (leader->request_id == 0)
+        return NULL;
     if (exchange->wishes.no_cache && leader->announced_us <= exchange->began_us)
         return NULL;
     return leader;

@@ -79,6 +79,7 @@ enum step_result exchange_join(struct exchange *exchange, struct exchange *leade
     exchange->leader = leader;
     exchange->step = EXCHANGE_STEP_AWAIT;
     exchange->has_sent = true;
+    exchange->response_code = 0;
     TAILQ_INSERT_TAIL(&leader->joiners, exchange, join_link);
     request_times_begin(&exchange->times, now_us(exchange));
     timers_arm(exchange->core->options.timers, &exchange->join_deadline,

@@ -522,6 +522,39 @@ START_TEST(head_joins_a_get_but_no_get_a_head)
 END_TEST
 
 START_TEST(requests_with_an_effect_are_never_shared)
+/* The end of one request may be the end of others, which are told of it first. */
+START_TEST(nobody_joins_a_request_that_ends_at_this_moment)
+{
+    const struct request_report silence = {
+        .transmissions = 5, .elapsed_us = 93000000, .is_spent = true};
+
+    gather(2);
+    fixture_last()->is_queued = true;
+    ck_assert_int_eq(crowd_get(2, LIGHT, "Cache-Control", "no-cache"), EXCHANGE_PARKED);
+    ck_assert_uint_eq(fixture.request_count, 2);
+    crowd_fail(2, REQUEST_TIMED_OUT, &silence);
+    ck_assert_uint_eq(fixture.request_count, 2);
+    for (unsigned i = 0; i < 3; i++) {
+        crowd_reply(i, 504);
+        ck_assert_uint_eq(crowd[i].answered, 1);
+    }
+}
+END_TEST
+
+START_TEST(what_became_of_an_earlier_request_is_not_told_of_the_one_that_is_waited_for)
+{
+    const struct crowd_response refusal = {.code = REST_CODE(4, 6), .max_age = -1};
+
+    ck_assert_int_eq(crowd_get(0, LIGHT, "Accept", "application/cbor"), EXCHANGE_PARKED);
+    ck_assert_int_eq(crowd_get(1, LIGHT, "Accept", "application/json, application/cbor;q=0.5"),
+                     EXCHANGE_PARKED);
+    crowd_answer(2, &refusal);
+    ck_assert_uint_eq(fixture.request_count, 2);
+    fixture_advance(fixture.policy->defaults.settings.deadline_ms);
+    ck_assert_ptr_null(strstr(buffer_text(&crowd_reply(1, 504)->body), "4.06"));
+}
+END_TEST
+
 {
     for (unsigned i = 0; i < 3; i++) {
         (void)crowd_prepare(i, HTTP_METHOD_PUT, LIGHT);
@@ -615,6 +648,9 @@ static Suite *make_suite(void)
     tcase_add_test(tests, a_request_with_a_clients_tags_is_its_own);
     tcase_add_test(tests, head_joins_a_get_but_no_get_a_head);
     tcase_add_test(tests, requests_with_an_effect_are_never_shared);
+    tcase_add_test(tests, nobody_joins_a_request_that_ends_at_this_moment);
+    tcase_add_test(tests,
+                   what_became_of_an_earlier_request_is_not_told_of_the_one_that_is_waited_for);
     tcase_add_test(tests, what_begins_after_a_change_joins_nothing_from_before);
     tcase_add_test(tests, the_end_of_the_gateway_leaves_nobody_waiting);
     tcase_add_test(tests, a_reload_ends_no_waiting);
