@@ -17,7 +17,7 @@
 struct memory_account;
 struct representation;
 
-/* Copies code, options (all but Block, Size, Observe and Echo) and payload. `arrived_us` is of the
+/* Copies code, options (all but Block, Size2, Observe and Echo) and payload. `arrived_us` is of the
  * monotonic clock. One reference. NULL when memory is short. */
 struct representation *representation_new(const struct rest_message *response, uint64_t arrived_us);
 /* The same content after a 2.03 (RFC 7252 5.9.1.3): Max-Age, and every safe option that `valid`

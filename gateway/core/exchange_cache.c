@@ -319,8 +319,7 @@ static void take_valid(struct exchange *exchange, struct exchange_outcome *outco
 /* Says that it fails, or that it wants to be spared: what is stored may still be wanted then. */
 static bool spares_stored(const struct rest_message *response)
 {
-    return REST_CODE_CLASS(response->code) == 5 || response->code == REST_CODE(4, 29) ||
-           exchange_is_challenge(response);
+    return REST_CODE_CLASS(response->code) == 5 || response->code == REST_CODE(4, 29);
 }
 
 static bool has_something_good(const struct exchange *exchange)
@@ -366,6 +365,11 @@ void exchange_take_response(struct exchange *exchange, struct exchange_outcome *
 
     if (!is_safe(exchange)) {
         exchange_invalidate(exchange, response);
+        return;
+    }
+    /* It concerns this one request and nothing that is stored. */
+    if (exchange_is_challenge(response)) {
+        exchange_leave_cache(exchange);
         return;
     }
     if (is_valid && exchange->held != NULL && has_etag(exchange->held, response))

@@ -32,13 +32,13 @@ struct representation {
     /* the values of the options, the payload, a NUL */
 };
 
-/* What concerns one transfer of a response and not the response. */
+/* What concerns one transfer of a response and not the response. Size1 is in a 4.13 what the node
+ * can take. */
 static bool is_kept(uint16_t number)
 {
     switch (number) {
     case REST_OPTION_BLOCK1:
     case REST_OPTION_BLOCK2:
-    case REST_OPTION_SIZE1:
     case REST_OPTION_SIZE2:
     case REST_OPTION_OBSERVE:
     case REST_OPTION_ECHO:

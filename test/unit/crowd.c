@@ -209,6 +209,8 @@ void crowd_answer(size_t number, const struct crowd_response *response)
     if (response->location != NULL)
         rest_request_add(&made, REST_OPTION_LOCATION_PATH, response->location,
                          strlen(response->location));
+    if (response->size1 != 0)
+        rest_request_add_uint(&made, REST_OPTION_SIZE1, response->size1);
     if (response->echo != NULL)
         rest_request_add(&made, REST_OPTION_ECHO, response->echo, strlen(response->echo));
     made.message.payload = (const uint8_t *)payload;

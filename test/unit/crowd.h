@@ -60,6 +60,7 @@ struct crowd_response {
     const char *payload; /* NULL: none */
     const char *location;
     const char *echo;
+    uint32_t size1; /* 0: none */
     bool is_partial;
 };
 /* The node answers the request of that number, counted from 1. Its payload goes with the call. */

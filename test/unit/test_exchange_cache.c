@@ -248,6 +248,21 @@ END_TEST
 START_TEST(errors_are_kept_only_with_a_time)
 {
     const struct crowd_response without = {.code = REST_CODE(4, 4), .max_age = -1};
+/* STATUS-25: what the node can take is told whether or not the answer could be stored. */
+START_TEST(a_limit_that_the_node_tells_is_passed_on)
+{
+    (void)crowd_prepare(0, HTTP_METHOD_QUERY, LIGHT);
+    crowd_field(0, "Content-Type", "text/plain;charset=utf-8");
+    ck_assert_int_eq(crowd_go(0, "a"), EXCHANGE_PARKED);
+    /* The second time the request goes in blocks. */
+    for (unsigned i = 1; i < 3; i++)
+        crowd_answer(
+            i, &(struct crowd_response){.code = REST_CODE(4, 13), .max_age = -1, .size1 = 4321});
+    ck_assert_ptr_nonnull(
+        strstr(buffer_text(&crowd_reply(0, 413)->body), "bodies of at most 4321 bytes"));
+}
+END_TEST
+
     const struct crowd_response with = {.code = REST_CODE(4, 4), .max_age = 30};
 
     assert_miss(0, LIGHT);
@@ -530,6 +545,7 @@ static TCase *make_stale(void)
     tcase_add_test(tests, what_is_stale_serves_where_the_node_cannot_even_be_asked);
     tcase_add_test(tests, while_the_node_wants_to_be_spared_what_is_stale_serves);
     tcase_add_test(tests, a_deadline_is_a_failure_too);
+    tcase_add_test(tests, a_limit_that_the_node_tells_is_passed_on);
     return tests;
 }
 

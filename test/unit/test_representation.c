@@ -45,7 +45,7 @@ static void assert_option(uint16_t number, const char *text)
 START_TEST(a_response_is_kept_without_what_concerns_its_transfer)
 {
     static const uint16_t numbers[] = {REST_OPTION_OBSERVE, REST_OPTION_BLOCK2, REST_OPTION_BLOCK1,
-                                       REST_OPTION_SIZE2,   REST_OPTION_SIZE1,  REST_OPTION_ECHO};
+                                       REST_OPTION_SIZE2, REST_OPTION_ECHO};
     struct representation *representation;
 
     begin(REST_CODE(2, 5), "21.5");
