@@ -122,8 +122,9 @@ static void answer_stored(struct exchange *exchange, const struct cache_found *f
         .ttl_s = found->fresh_us / US_PER_S,
         .detail = status->detail,
     };
-    exchange->cache_result =
-        forwarded == CACHE_FORWARDED_NOT ? METRICS_CACHE_HIT : METRICS_CACHE_STALE;
+    exchange->cache_result = found->fresh_us > 0 && forwarded == CACHE_FORWARDED_NOT
+                                 ? METRICS_CACHE_HIT
+                                 : METRICS_CACHE_STALE;
     exchange_translate(exchange, &outcome);
     representation_release(outcome.representation);
 }
@@ -138,8 +139,7 @@ static enum step_result answer_hit(struct exchange *exchange, const struct cache
         exchange->step = EXCHANGE_STEP_LOOK_UP;
         return STEP_NEXT;
     }
-    answer_stored(exchange, found,
-                  found->fresh_us > 0 ? CACHE_FORWARDED_NOT : CACHE_FORWARDED_STALE);
+    answer_stored(exchange, found, CACHE_FORWARDED_NOT);
     return STEP_ANSWERED;
 }
 
