@@ -111,6 +111,7 @@ static void patience_ended(void *handle)
                         "%s did not answer within %u s, which is as long as the client wanted to "
                         "wait",
                         exchange_node_phrase(exchange, node, sizeof node), wish->wait_s);
+    exchange_prefer_stale(exchange);
     (void)http_reply_add(&exchange->reply, "Preference-Applied", "wait=%u", wish->wait_s);
     exchange_tell(exchange);
 }

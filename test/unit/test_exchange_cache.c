@@ -248,9 +248,6 @@ START_TEST(only_if_cached_never_asks_the_node)
 }
 END_TEST
 
-START_TEST(errors_are_kept_only_with_a_time)
-{
-    const struct crowd_response without = {.code = REST_CODE(4, 4), .max_age = -1};
 /* STATUS-25: what the node can take is told whether or not the answer could be stored. */
 START_TEST(a_limit_that_the_node_tells_is_passed_on)
 {
@@ -266,6 +263,9 @@ START_TEST(a_limit_that_the_node_tells_is_passed_on)
 }
 END_TEST
 
+START_TEST(errors_are_kept_only_with_a_time)
+{
+    const struct crowd_response without = {.code = REST_CODE(4, 4), .max_age = -1};
     const struct crowd_response with = {.code = REST_CODE(4, 4), .max_age = 30};
 
     assert_miss(0, LIGHT);
@@ -508,6 +508,25 @@ START_TEST(a_name_is_known_by_itself_and_not_by_its_address)
 }
 END_TEST
 
+START_TEST(a_client_that_waits_no_longer_takes_what_is_stale)
+{
+    warm(OLD, "ab", 10, "x");
+    fixture_advance(20000);
+    ck_assert_int_eq(crowd_get(1, OLD, "Prefer", "wait=1"), EXCHANGE_PARKED);
+    (void)crowd_prepare(2, HTTP_METHOD_GET, OLD);
+    crowd_field(2, "Prefer", "wait=1");
+    crowd_field(2, "Cache-Control", "max-stale=11");
+    ck_assert_int_eq(crowd_go(2, NULL), EXCHANGE_PARKED);
+    fixture_advance(1000);
+    for (unsigned i = 1; i < 3; i++) {
+        crowd_reply(i, 200);
+        crowd_assert_body(i, "x");
+        crowd_assert_field(i, "Preference-Applied", "wait=1");
+        crowd_assert_field(i, "Cache-Status", "gw.example; fwd=stale; ttl=-11; detail=timeout");
+    }
+}
+END_TEST
+
 static TCase *make_use(void)
 {
     TCase *tests = tcase_create("use");
@@ -526,6 +545,7 @@ static TCase *make_use(void)
     tcase_add_test(tests, no_cache_asks_the_node_about_what_is_stored);
     tcase_add_test(tests, a_client_may_want_what_is_younger_or_lasts_longer);
     tcase_add_test(tests, only_if_cached_never_asks_the_node);
+    tcase_add_test(tests, a_limit_that_the_node_tells_is_passed_on);
     tcase_add_test(tests, errors_are_kept_only_with_a_time);
     tcase_add_test(tests, a_stored_refusal_of_a_media_type_leads_to_the_next);
     tcase_add_test(tests, access_is_judged_for_each_before_anything_is_looked_up);
@@ -548,7 +568,7 @@ static TCase *make_stale(void)
     tcase_add_test(tests, what_is_stale_serves_where_the_node_cannot_even_be_asked);
     tcase_add_test(tests, while_the_node_wants_to_be_spared_what_is_stale_serves);
     tcase_add_test(tests, a_deadline_is_a_failure_too);
-    tcase_add_test(tests, a_limit_that_the_node_tells_is_passed_on);
+    tcase_add_test(tests, a_client_that_waits_no_longer_takes_what_is_stale);
     return tests;
 }
 
