@@ -121,7 +121,8 @@ test_unit_test_settings_LDADD = $(UNIT_LIBS)
 # core
 core_tests = test/unit/test_access test/unit/test_holds test/unit/test_metrics test/unit/test_node test/unit/test_node_label \
 	test/unit/test_exchange test/unit/test_exchange_node test/unit/test_exchange_reply \
-	test/unit/test_exchange_cache test/unit/test_exchange_join test/unit/test_exchange_loan \
+	test/unit/test_exchange_cache test/unit/test_exchange_join test/unit/test_exchange_rejoin \
+	test/unit/test_exchange_loan \
 	test/unit/test_exchange_validation \
 	test/unit/test_resource
 exchange_fixture = test/unit/exchange_fixture.c test/unit/exchange_fixture.h
@@ -147,6 +148,8 @@ test_unit_test_exchange_cache_SOURCES = test/unit/test_exchange_cache.c $(crowd)
 test_unit_test_exchange_cache_LDADD = $(UNIT_LIBS)
 test_unit_test_exchange_join_SOURCES = test/unit/test_exchange_join.c $(crowd)
 test_unit_test_exchange_join_LDADD = $(UNIT_LIBS)
+test_unit_test_exchange_rejoin_SOURCES = test/unit/test_exchange_rejoin.c $(crowd)
+test_unit_test_exchange_rejoin_LDADD = $(UNIT_LIBS)
 test_unit_test_exchange_loan_SOURCES = test/unit/test_exchange_loan.c $(crowd)
 test_unit_test_exchange_loan_LDADD = $(UNIT_LIBS)
 test_unit_test_exchange_loan_LDFLAGS = $(AM_LDFLAGS) \

@@ -162,38 +162,6 @@ START_TEST(a_failure_is_the_failure_of_all)
 }
 END_TEST
 
-START_TEST(who_was_displaced_takes_nobody_along)
-{
-    const struct request_report report = {0};
-
-    gather(3);
-    crowd_fail(1, REQUEST_DISPLACED, &report);
-    crowd_reply(0, 503);
-    ck_assert_uint_eq(fixture.request_count, 2);
-    crowd_assert_waits(1);
-    crowd_assert_waits(2);
-    crowd_content(NULL, 60, "x");
-    crowd_reply(1, 200);
-    crowd_reply(2, 200);
-    ck_assert_uint_eq(fixture.request_count, 2);
-}
-END_TEST
-
-START_TEST(when_no_request_can_be_made_each_fails_by_himself)
-{
-    const struct request_report report = {0};
-
-    gather(3);
-    fixture.refusal = REQUEST_QUEUE_FULL;
-    crowd_fail(1, REQUEST_DISPLACED, &report);
-    for (unsigned i = 0; i < 3; i++) {
-        crowd_reply(i, 503);
-        ck_assert_uint_eq(crowd[i].answered, 1);
-    }
-    ck_assert_uint_eq(fixture.request_count, 1);
-}
-END_TEST
-
 START_TEST(a_deadline_is_counted_from_ones_own_arrival)
 {
     const struct request_report report = {.transmissions = 4, .elapsed_us = 45000000};
@@ -246,23 +214,6 @@ START_TEST(an_acknowledgement_gives_everybody_more_time)
     ck_assert_uint_eq(
         request_times_left_us(fixture_last()->times, settings, timers_now_us(fixture.timers)),
         500000);
-}
-END_TEST
-
-START_TEST(a_request_that_had_no_turn_in_the_leaders_time_is_made_again)
-{
-    const struct request_report report = {.elapsed_us = 45000000};
-
-    gather(1);
-    fixture_last()->is_queued = true;
-    fixture_advance(1000);
-    ck_assert_int_eq(crowd_get(1, LIGHT, NULL, NULL), EXCHANGE_PARKED);
-    crowd_fail(1, REQUEST_TIMED_OUT, &report);
-    crowd_reply(0, 504);
-    crowd_assert_waits(1);
-    ck_assert_uint_eq(fixture.request_count, 2);
-    crowd_content(NULL, 60, "x");
-    crowd_reply(1, 200);
 }
 END_TEST
 
@@ -385,71 +336,6 @@ START_TEST(a_challenge_is_met_for_all)
 }
 END_TEST
 
-START_TEST(a_challenge_without_the_leader_is_met_by_another)
-{
-    const struct crowd_response challenge = {
-        .code = REST_CODE(4, 1), .max_age = -1, .echo = "proof"};
-
-    gather(3);
-    crowd_leave(0);
-    crowd_answer(1, &challenge);
-    ck_assert_uint_eq(fixture.request_count, 2);
-    crowd_answer(2, &challenge);
-    ck_assert_uint_eq(fixture.request_count, 3);
-    crowd_answer(3, &challenge);
-    for (unsigned i = 1; i < 3; i++)
-        ck_assert_ptr_nonnull(
-            strstr(buffer_text(&crowd_reply(i, 403)->body), "refused the request a second time"));
-    ck_assert_uint_eq(fixture.request_count, 3);
-}
-END_TEST
-
-START_TEST(a_challenge_that_cannot_be_met_in_the_queue_leaves_the_others_to_themselves)
-{
-    const struct crowd_response challenge = {
-        .code = REST_CODE(4, 1), .max_age = -1, .echo = "proof"};
-
-    gather(3);
-    fixture.refusal = REQUEST_NO_MEMORY;
-    crowd_answer(1, &challenge);
-    for (unsigned i = 0; i < 3; i++)
-        crowd_reply(i, 503);
-}
-END_TEST
-
-START_TEST(the_next_address_is_tried_for_all)
-{
-    const struct request_report report = {.transmissions = 1};
-
-    ck_assert_int_eq(crowd_get(0, "/nodes/twin/x", NULL, NULL), EXCHANGE_PARKED);
-    ck_assert_int_eq(crowd_get(1, "/nodes/twin/x", NULL, NULL), EXCHANGE_PARKED);
-    fixture_resolve("192.0.2.1", "192.0.2.2");
-    ck_assert_uint_eq(fixture.request_count, 1);
-    crowd_fail(1, REQUEST_UNREACHABLE, &report);
-    ck_assert_uint_eq(fixture.request_count, 2);
-    crowd_content(NULL, 60, "x");
-    crowd_reply(0, 200);
-    crowd_reply(1, 200);
-}
-END_TEST
-
-START_TEST(the_next_address_is_tried_without_the_leader)
-{
-    const struct request_report report = {.transmissions = 1};
-
-    ck_assert_int_eq(crowd_get(0, "/nodes/twin/x", NULL, NULL), EXCHANGE_PARKED);
-    ck_assert_int_eq(crowd_get(1, "/nodes/twin/x", NULL, NULL), EXCHANGE_PARKED);
-    fixture_resolve("192.0.2.1", "192.0.2.2");
-    crowd_leave(0);
-    crowd_fail(1, REQUEST_UNREACHABLE, &report);
-    ck_assert_uint_eq(fixture.request_count, 2);
-    crowd_fail(2, REQUEST_UNREACHABLE, &report);
-    ck_assert_uint_eq(fixture.request_count, 3);
-    crowd_content(NULL, 60, "x");
-    crowd_reply(1, 200);
-}
-END_TEST
-
 START_TEST(no_cache_joins_nothing_that_began_before)
 {
     gather(1);
@@ -519,39 +405,6 @@ START_TEST(head_joins_a_get_but_no_get_a_head)
     crowd_reply(1, 200);
     ck_assert(!crowd_reply(2, 200)->has_unknown_length);
     ck_assert_uint_eq(crowd_reply(2, 200)->body.length, 25);
-}
-END_TEST
-
-/* The end of one request may be the end of others, which are told of it first. */
-START_TEST(nobody_joins_a_request_that_ends_at_this_moment)
-{
-    const struct request_report silence = {
-        .transmissions = 5, .elapsed_us = 93000000, .is_spent = true};
-
-    gather(2);
-    fixture_last()->is_queued = true;
-    ck_assert_int_eq(crowd_get(2, LIGHT, "Cache-Control", "no-cache"), EXCHANGE_PARKED);
-    ck_assert_uint_eq(fixture.request_count, 2);
-    crowd_fail(2, REQUEST_TIMED_OUT, &silence);
-    ck_assert_uint_eq(fixture.request_count, 2);
-    for (unsigned i = 0; i < 3; i++) {
-        crowd_reply(i, 504);
-        ck_assert_uint_eq(crowd[i].answered, 1);
-    }
-}
-END_TEST
-
-START_TEST(what_became_of_an_earlier_request_is_not_told_of_the_one_that_is_waited_for)
-{
-    const struct crowd_response refusal = {.code = REST_CODE(4, 6), .max_age = -1};
-
-    ck_assert_int_eq(crowd_get(0, LIGHT, "Accept", "application/cbor"), EXCHANGE_PARKED);
-    ck_assert_int_eq(crowd_get(1, LIGHT, "Accept", "application/json, application/cbor;q=0.5"),
-                     EXCHANGE_PARKED);
-    crowd_answer(2, &refusal);
-    ck_assert_uint_eq(fixture.request_count, 2);
-    fixture_advance(fixture.policy->defaults.settings.deadline_ms);
-    ck_assert_ptr_null(strstr(buffer_text(&crowd_reply(1, 504)->body), "4.06"));
 }
 END_TEST
 
@@ -628,29 +481,18 @@ static Suite *make_suite(void)
     tcase_add_test(tests, news_of_an_answer_may_detach_whom_it_likes);
     tcase_add_test(tests, a_joiner_may_take_the_leader_along);
     tcase_add_test(tests, a_failure_is_the_failure_of_all);
-    tcase_add_test(tests, who_was_displaced_takes_nobody_along);
-    tcase_add_test(tests, when_no_request_can_be_made_each_fails_by_himself);
     tcase_add_test(tests, a_deadline_is_counted_from_ones_own_arrival);
     tcase_add_test(tests, an_acknowledgement_gives_everybody_more_time);
-    tcase_add_test(tests, a_request_that_had_no_turn_in_the_leaders_time_is_made_again);
     tcase_add_test(tests, silence_to_the_end_is_everybodys);
     tcase_add_test(tests, a_joiner_may_want_to_wait_less);
     tcase_add_test(tests, an_asynchronous_joiner_gets_its_result_later);
     tcase_add_test(tests, a_media_type_that_is_not_there_sends_each_on_to_his_next);
     tcase_add_test(tests, a_media_type_may_be_missing_while_the_leader_has_gone);
     tcase_add_test(tests, a_challenge_is_met_for_all);
-    tcase_add_test(tests, a_challenge_without_the_leader_is_met_by_another);
-    tcase_add_test(tests,
-                   a_challenge_that_cannot_be_met_in_the_queue_leaves_the_others_to_themselves);
-    tcase_add_test(tests, the_next_address_is_tried_for_all);
-    tcase_add_test(tests, the_next_address_is_tried_without_the_leader);
     tcase_add_test(tests, no_cache_joins_nothing_that_began_before);
     tcase_add_test(tests, no_store_goes_alone_and_is_not_kept);
     tcase_add_test(tests, a_request_with_a_clients_tags_is_its_own);
     tcase_add_test(tests, head_joins_a_get_but_no_get_a_head);
-    tcase_add_test(tests, nobody_joins_a_request_that_ends_at_this_moment);
-    tcase_add_test(tests,
-                   what_became_of_an_earlier_request_is_not_told_of_the_one_that_is_waited_for);
     tcase_add_test(tests, requests_with_an_effect_are_never_shared);
     tcase_add_test(tests, what_begins_after_a_change_joins_nothing_from_before);
     tcase_add_test(tests, the_end_of_the_gateway_leaves_nobody_waiting);
