@@ -120,6 +120,11 @@ static const char *check_neighbours(const struct template *template)
             if (part->variable == TEMPLATE_P && next->span.text[0] == '/') {
                 return "{+p} takes the path to its end: no \"/\" may follow it";
             }
+            /* An escape in the value holds such digits too. */
+            if ((part->variable == TEMPLATE_HP || part->variable == TEMPLATE_P) &&
+                text_hex_digit(next->span.text[0]) >= 0) {
+                return "what follows {+hp} or {+p} may not begin with a hexadecimal digit";
+            }
             continue;
         }
         bool is_apart = (part->variable == TEMPLATE_HP && next->variable == TEMPLATE_P) ||
