@@ -277,6 +277,7 @@ START_TEST(the_longest_request_has_a_key_and_a_longer_one_none)
     struct uri_authority authority = read_uri("coap://n");
 
     memset(authority.host, 'h', URI_HOST_MAX);
+    authority.host[URI_HOST_MAX] = '\0';
     while (rest_request_add(&message, REST_OPTION_URI_PATH, part, 255) == 0)
         ;
     while (rest_request_add(&message, REST_OPTION_URI_QUERY, part, 1) == 0)
