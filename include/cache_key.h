@@ -27,6 +27,7 @@ enum {
  * them. */
 struct cache_key {
     uint16_t target_length;
+    uint16_t base_length; /* with where messages go: the same for all requests of an exchange */
     uint16_t length;
     uint8_t bytes[CACHE_KEY_SIZE]; /* of which `length` are written */
 };
@@ -39,8 +40,8 @@ bool cache_key_set_target(struct cache_key *key, const struct uri_authority *aut
                           const struct endpoint_address *connect,
                           const struct rest_message *message);
 /* Completes the key of a GET or FETCH. False when the request has none: another method, If-Match,
- * a body that is too long, an option that is not known to have no influence. Then only the target
- * is set. */
+ * a body that is too long, an option that is not known to have no influence. Then only the base is
+ * set. */
 bool cache_key_set_request(struct cache_key *key, const struct rest_message *message);
 
 #endif

@@ -9,8 +9,9 @@
 /*
  * cache_key: a request as bytes in which everything of variable length stands behind its length,
  * so that two keys are equal only when all their parts are, and no target is the beginning of
- * another. The target comes first and ends with a mark of its own; what only the gateway's side of
- * the request has (Echo, Hop-Limit, blocks ...) is left out.
+ * another. The target comes first and ends with a mark of its own, then where messages go instead:
+ * a change of the target counts whatever way it was asked. What only the gateway's side of the
+ * request has (Echo, Hop-Limit, blocks ...) is left out.
  */
 
 /* What introduces an option; END closes the target and then the options of the request. */
@@ -80,16 +81,21 @@ bool cache_key_set_target(struct cache_key *key, const struct uri_authority *aut
                           const struct endpoint_address *connect,
                           const struct rest_message *message)
 {
+    uint16_t target_length;
+
     key->length = 0;
-    key->target_length = 0;
+    key->target_length = key->base_length = 0;
     if (!add_byte(key, (uint8_t)authority->scheme) || !add_host(key, authority) ||
         !add_u16(key, port_of(authority)) ||
-        !add_counted(key, connect, connect != NULL ? sizeof *connect : 0) ||
         !add_options(key, message, REST_OPTION_URI_PATH, MARK_PATH) ||
-        !add_options(key, message, REST_OPTION_URI_QUERY, MARK_QUERY) || !add_byte(key, MARK_END) ||
+        !add_options(key, message, REST_OPTION_URI_QUERY, MARK_QUERY) || !add_byte(key, MARK_END))
+        return false;
+    target_length = key->length;
+    if (!add_counted(key, connect, connect != NULL ? sizeof *connect : 0) ||
         key->length > sizeof key->bytes - REST_MAX)
         return false;
-    key->target_length = key->length;
+    key->target_length = target_length;
+    key->base_length = key->length;
     return true;
 }
 
@@ -137,13 +143,13 @@ bool cache_key_set_request(struct cache_key *key, const struct rest_message *mes
                                               : message->code == REST_FETCH &&
                                                     message->payload_length <= CACHE_KEY_BODY_MAX;
 
-    key->length = key->target_length;
+    key->length = key->base_length;
     is_known = is_known && add_byte(key, message->code);
     for (size_t i = 0; is_known && i < message->option_count; i++)
         is_known = add_influence(key, &message->options[i]);
     /* The body ends where the key does. */
     if (is_known && add_byte(key, MARK_END) && add(key, message->payload, message->payload_length))
         return true;
-    key->length = key->target_length;
+    key->length = key->base_length;
     return false;
 }

@@ -48,7 +48,8 @@ static bool set_target(const struct exchange *exchange, struct cache_key *key)
         return !exchange->is_routed &&
                cache_key_set_target(key, &exchange->match.authority, connect_of(exchange),
                                     &exchange->coap.message);
-    key->target_length = key->length = exchange->key->target_length;
+    key->target_length = exchange->key->target_length;
+    key->base_length = key->length = exchange->key->base_length;
     memcpy(key->bytes, exchange->key->bytes, key->length);
     return true;
 }

@@ -22,6 +22,7 @@ static const char access_rules[] = "[ { \"networks\": [\"192.0.2.0/24\"], \"meth
 static const char mappings[] =
     "{ \"nodes\": { \"kitchen\": { \"address\": \"coap://192.0.2.9\" },"
     "  \"twin\": { \"address\": \"coap://twin.example\" },"
+    "  \"near\": { \"address\": \"coap://far.example\", \"connect\": \"192.0.2.7\" },"
     "  \"bare\": { \"address\": \"coap://192.0.2.9\", \"cache\": false },"
     "  \"old\": { \"address\": \"coap://192.0.2.8\", \"stale_if_error\": true } } }";
 

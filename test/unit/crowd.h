@@ -27,7 +27,8 @@ extern struct crowd_client crowd[CROWD_MAX];
 extern bool crowd_is_inside;
 
 /* Rules that let everybody GET anything in 192.0.2.0/24, and nodes: "kitchen" at 192.0.2.9, "twin"
- * at twin.example, "bare" (not cached) and "old" (stale_if_error) at 192.0.2.9 too. */
+ * at twin.example, "near" that is far.example at 192.0.2.7, "bare" (not cached) and "old"
+ * (stale_if_error) at 192.0.2.9 too. */
 void crowd_set_up(void);
 /* All clients leave, and nothing stays behind. */
 void crowd_tear_down(void);

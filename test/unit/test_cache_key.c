@@ -70,7 +70,7 @@ static bool have_same_target(const char *a, const char *b)
     ck_assert(cache_key_set_target(&first, &authority, NULL, &message.message));
     authority = read_uri(b);
     ck_assert(cache_key_set_target(&second, &authority, NULL, &message.message));
-    ck_assert_uint_eq(first.length, first.target_length);
+    ck_assert_uint_eq(first.length, first.base_length);
     return first.length == second.length && memcmp(first.bytes, second.bytes, first.length) == 0;
 }
 
@@ -162,7 +162,7 @@ START_TEST(the_request_counts_as_far_as_it_makes_the_answer)
 }
 END_TEST
 
-START_TEST(where_messages_go_is_part_of_the_target)
+START_TEST(where_messages_go_is_part_of_the_key_and_not_of_the_target)
 {
     static struct cache_key there, elsewhere, as_named;
     struct endpoint_address connect = {{192, 0, 2, 1}, 0, 5683, 4, 0};
@@ -173,6 +173,8 @@ START_TEST(where_messages_go_is_part_of_the_target)
     connect.port = 5684;
     ck_assert(cache_key_set_target(&elsewhere, &authority, &connect, &message.message));
     ck_assert_uint_ne(as_named.length, there.length);
+    ck_assert_uint_eq(as_named.target_length, there.target_length);
+    ck_assert_mem_eq(as_named.bytes, there.bytes, there.target_length);
     ck_assert_int_ne(memcmp(there.bytes, elsewhere.bytes, there.length), 0);
 }
 END_TEST
@@ -248,7 +250,7 @@ START_TEST(what_may_change_the_answer_in_unknown_ways_has_no_key)
         rest_request_add(&message, numbers[i], "", 0);
         ck_assert(cache_key_set_target(&key, &authority, NULL, &message.message));
         ck_assert(!cache_key_set_request(&key, &message.message));
-        ck_assert_uint_eq(key.length, key.target_length);
+        ck_assert_uint_eq(key.length, key.base_length);
     }
     for (size_t i = 0; i < sizeof methods; i++) {
         request.code = methods[i];
@@ -261,7 +263,7 @@ START_TEST(what_may_change_the_answer_in_unknown_ways_has_no_key)
     memset(body, 'b', sizeof body - 1);
     request.code = REST_FETCH;
     ck_assert(!make_key(&request, &key));
-    ck_assert_uint_eq(key.length, key.target_length);
+    ck_assert_uint_eq(key.length, key.base_length);
     body[CACHE_KEY_BODY_MAX] = '\0';
     ck_assert(make_key(&request, &key));
     request.code = REST_GET;
@@ -310,7 +312,7 @@ int main(void)
     tcase_add_test(tests, targets_are_the_same_when_their_normalised_uris_are);
     tcase_add_test(tests, no_target_is_the_beginning_of_another);
     tcase_add_test(tests, the_request_counts_as_far_as_it_makes_the_answer);
-    tcase_add_test(tests, where_messages_go_is_part_of_the_target);
+    tcase_add_test(tests, where_messages_go_is_part_of_the_key_and_not_of_the_target);
     tcase_add_test(tests, an_authority_without_a_port_means_the_default_one);
     tcase_add_test(tests, options_of_the_transport_do_not_count);
     tcase_add_test(tests, a_format_is_a_number_however_it_is_written);

@@ -234,6 +234,24 @@ START_TEST(what_was_created_is_looked_up_anew)
 }
 END_TEST
 
+/* RFC 9111 4.4: it is the URI that has changed. */
+START_TEST(a_change_counts_whatever_way_the_target_is_asked)
+{
+    warm("/nodes/near/x", "ab", 60, "near");
+    ck_assert_int_eq(crowd_get(1, "/hc/coap://far.example/x", NULL, NULL), EXCHANGE_PARKED);
+    fixture_resolve("192.0.2.9", NULL);
+    crowd_content("cd", 60, "far");
+    /* They are not taken for each other. */
+    assert_hit(2, "/nodes/near/x", "near");
+    begin_change(4, "/nodes/near/x");
+    answer_code(REST_CODE(2, 4));
+    assert_miss(2, "/nodes/near/x");
+    ck_assert(fixture_has_option(REST_OPTION_ETAG, "ab"));
+    assert_miss(3, "/hc/coap://far.example/x");
+    ck_assert(fixture_has_option(REST_OPTION_ETAG, "cd"));
+}
+END_TEST
+
 START_TEST(an_answer_from_before_a_change_is_not_kept_as_fresh)
 {
     assert_miss(0, LIGHT);
@@ -275,6 +293,7 @@ static TCase *make_validation(void)
     tcase_add_test(tests, a_change_that_was_never_sent_changes_nothing);
     tcase_add_test(tests, a_change_that_takes_too_long_may_have_happened);
     tcase_add_test(tests, what_was_created_is_looked_up_anew);
+    tcase_add_test(tests, a_change_counts_whatever_way_the_target_is_asked);
     tcase_add_test(tests, an_answer_from_before_a_change_is_not_kept_as_fresh);
     tcase_add_test(tests, a_tagged_request_learns_of_a_change_too);
     return tests;
