@@ -53,6 +53,7 @@ static void names_overdue(void *handle)
     (void)exchange_fail(exchange, PROBLEM_NAME, 504,
                         "the name service did not answer within %.3g s",
                         (double)exchange->rules->settings.deadline_ms / 1000);
+    exchange_prefer_stale(exchange);
     exchange_tell(exchange);
 }
 

@@ -274,6 +274,8 @@ enum step_result exchange_route(struct exchange *exchange)
 {
     enum step_result result = exchange->is_routed ? STEP_NEXT : route(exchange);
 
+    if (result == STEP_ANSWERED)
+        exchange_prefer_stale(exchange);
     if (result != STEP_NEXT)
         return result;
     /* The cache may know more by now. */

@@ -508,6 +508,26 @@ START_TEST(a_name_is_known_by_itself_and_not_by_its_address)
 }
 END_TEST
 
+START_TEST(what_is_stale_serves_while_nobody_knows_where_the_proxy_is)
+{
+    crowd_use_proxy("proxy.example");
+    ck_assert_int_eq(crowd_get(0, OLD, NULL, NULL), EXCHANGE_PARKED);
+    fixture_resolve("192.0.2.100", NULL);
+    crowd_content("ab", 10, "x");
+    fixture_advance(600000);
+    ck_assert_int_eq(crowd_get(1, OLD, NULL, NULL), EXCHANGE_PARKED);
+    fixture_resolve(NULL, NULL);
+    crowd_reply(1, 200);
+    crowd_assert_body(1, "x");
+    fixture_advance(600000);
+    ck_assert_int_eq(crowd_get(2, OLD, NULL, NULL), EXCHANGE_PARKED);
+    fixture_advance(fixture.policy->defaults.settings.deadline_ms);
+    crowd_reply(2, 200);
+    crowd_assert_body(2, "x");
+    ck_assert_uint_eq(fixture.request_count, 1);
+}
+END_TEST
+
 START_TEST(a_client_that_waits_no_longer_takes_what_is_stale)
 {
     warm(OLD, "ab", 10, "x");
@@ -568,6 +588,7 @@ static TCase *make_stale(void)
     tcase_add_test(tests, what_is_stale_serves_where_the_node_cannot_even_be_asked);
     tcase_add_test(tests, while_the_node_wants_to_be_spared_what_is_stale_serves);
     tcase_add_test(tests, a_deadline_is_a_failure_too);
+    tcase_add_test(tests, what_is_stale_serves_while_nobody_knows_where_the_proxy_is);
     tcase_add_test(tests, a_client_that_waits_no_longer_takes_what_is_stale);
     return tests;
 }
