@@ -76,9 +76,11 @@ struct cache_pending {
     struct cache *cache; /* NULL: not pending */
     struct cache_entry *entry;
     uint64_t change; /* of the target, when the request began */
+    uint64_t turn;   /* counts those that may be joined; 0: this one may not */
 };
 /* Announces a request that later ones may join: it takes the place of an earlier one with the same
- * key. -1 when memory is short: then it goes alone. */
+ * key, whose answer does not replace that of the later one. -1 when memory is short: then it goes
+ * alone. */
 int cache_begin(struct cache *cache, const struct cache_key *key, struct cache_pending *pending);
 /* The same for a request that nobody else may join, such as one with a client's own tags: it only
  * learns of changes. An earlier one stays joinable. */

@@ -341,15 +341,16 @@ bool cache_may_store(const struct representation *representation, uint32_t *max_
 }
 
 /* Whether what is stored stays: it came later, or it is from after the last change and the other is
- * not. */
+ * not, or was asked for when nobody joined the other's request any more. */
 static bool is_newer(const struct cache_entry *entry, const struct representation *other,
-                     uint64_t change)
+                     const struct cache_pending *pending)
 {
     if (entry->representation == NULL)
         return false;
     if (representation_arrived_us(entry->representation) > representation_arrived_us(other))
         return true;
-    return entry->change > change;
+    return pending != NULL &&
+           (entry->change > pending->change || (pending->turn != 0 && entry->turn > pending->turn));
 }
 
 /* Gives the entry a representation, whose reference it takes, in place of none. */
@@ -375,13 +376,13 @@ static bool could_fit(const struct cache *cache, const struct cache_key *key,
 }
 
 bool cache_store_asked(struct cache *cache, const struct cache_key *key,
-                       struct representation *representation, const uint64_t *change)
+                       struct representation *representation, const struct cache_pending *pending)
 {
     uint32_t hash;
     uint32_t max_age_s;
     struct cache_entry *entry = cache_find_entry(cache, key, &hash);
 
-    if (entry != NULL && is_newer(entry, representation, change != NULL ? *change : UINT64_MAX))
+    if (entry != NULL && is_newer(entry, representation, pending))
         return false;
     if (!cache_may_store(representation, &max_age_s)) {
         if (!tells_nothing(representation))
@@ -404,7 +405,9 @@ bool cache_store_asked(struct cache *cache, const struct cache_key *key,
         cache_release_entry(cache, entry);
         return false;
     }
-    entry->change = change != NULL ? *change : entry->target->change;
+    entry->change = pending != NULL ? pending->change : entry->target->change;
+    if (pending != NULL && pending->turn != 0)
+        entry->turn = pending->turn;
     fill(cache, entry, representation, max_age_s);
     return true;
 }

@@ -22,6 +22,7 @@ int cache_begin_alone(struct cache *cache, const struct cache_key *key,
     pending->cache = cache;
     pending->entry = entry;
     pending->change = entry->target->change;
+    pending->turn = 0;
     cache_shrink(cache);
     return 0;
 }
@@ -31,6 +32,7 @@ int cache_begin(struct cache *cache, const struct cache_key *key, struct cache_p
     if (cache_begin_alone(cache, key, pending) != 0)
         return -1;
     pending->entry->joinable = pending;
+    pending->turn = ++cache->turn;
     return 0;
 }
 
@@ -53,7 +55,7 @@ bool cache_is_outdated(const struct cache_pending *pending)
 bool cache_store_pending(struct cache *cache, const struct cache_key *key,
                          struct cache_pending *pending, struct representation *representation)
 {
-    return cache_store_asked(cache, key, representation, &pending->change);
+    return cache_store_asked(cache, key, representation, pending);
 }
 
 void cache_end(struct cache *cache, struct cache_pending *pending)

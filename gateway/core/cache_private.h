@@ -21,6 +21,7 @@ struct cache_entry {
     TAILQ_ENTRY(cache_entry) use;          /* while there is a representation */
     struct representation *representation; /* counted; NULL when nothing is stored */
     uint64_t change; /* of the target, when the representation was asked for */
+    uint64_t turn;   /* of the latest request that has brought it, or one before it */
     uint32_t max_age_s;
     uint32_t hash;
     struct cache_pending *joinable; /* the request begun last; NULL when it has ended */
@@ -54,6 +55,7 @@ struct cache {
     size_t stored_count;
     size_t bytes; /* of all entries, targets and representations */
     uint64_t evictions;
+    uint64_t turn; /* of the request begun last that may be joined */
 };
 
 /* The entry of a key, or NULL; `*hash` is that of the key. */
@@ -66,8 +68,8 @@ struct cache_entry *cache_need_entry(struct cache *cache, const struct cache_key
 void cache_release_entry(struct cache *cache, struct cache_entry *entry);
 /* Evicts until what is stored lies within the limits. */
 void cache_shrink(struct cache *cache);
-/* cache_store for what was asked for at that change of the target; NULL: the present one. */
+/* cache_store for the answer to that request; NULL: to none. */
 bool cache_store_asked(struct cache *cache, const struct cache_key *key,
-                       struct representation *representation, const uint64_t *change);
+                       struct representation *representation, const struct cache_pending *pending);
 
 #endif

@@ -79,6 +79,31 @@ START_TEST(an_outdated_answer_replaces_nothing_from_after_the_change)
 }
 END_TEST
 
+START_TEST(an_answer_replaces_nothing_that_was_asked_for_later)
+{
+    struct cache_pending first = {0}, second = {0}, alone = {0};
+    struct representation *old, *new;
+
+    ck_assert_int_eq(cache_begin_alone(w.cache, key_of("a"), &alone), 0);
+    ck_assert_int_eq(cache_begin(w.cache, key_of("a"), &first), 0);
+    ck_assert_int_eq(cache_begin(w.cache, key_of("a"), &second), 0);
+    new = respond(REST_CODE(2, 5), 60, "new");
+    ck_assert(cache_store_pending(w.cache, key_of("a"), &second, new));
+    cache_end(w.cache, &second);
+    advance(1);
+    old = respond(REST_CODE(2, 5), 60, "old");
+    ck_assert(!cache_store_pending(w.cache, key_of("a"), &first, old));
+    cache_end(w.cache, &first);
+    assert_payload(key_of("a"), "new");
+    /* Nobody has seen in what order the others were asked. */
+    ck_assert(cache_store_pending(w.cache, key_of("a"), &alone, old));
+    cache_end(w.cache, &alone);
+    assert_payload(key_of("a"), "old");
+    representation_release(old);
+    representation_release(new);
+}
+END_TEST
+
 START_TEST(clearing_outdates_what_is_under_way)
 {
     struct cache_pending pending = {0};
@@ -127,6 +152,7 @@ int main(void)
     tcase_add_test(tests, the_request_begun_last_may_be_joined);
     tcase_add_test(tests, a_change_outdates_what_is_under_way);
     tcase_add_test(tests, an_outdated_answer_replaces_nothing_from_after_the_change);
+    tcase_add_test(tests, an_answer_replaces_nothing_that_was_asked_for_later);
     tcase_add_test(tests, clearing_outdates_what_is_under_way);
     tcase_add_test(tests, what_is_under_way_survives_evictions_and_limits);
     tcase_set_timeout(tests, 60);

@@ -352,6 +352,9 @@ START_TEST(no_cache_joins_nothing_that_began_before)
     crowd_answer(
         1, &(struct crowd_response){.code = REST_CODE(2, 5), .max_age = 60, .payload = "old"});
     crowd_assert_body(0, "old");
+    /* Who comes now sees nothing from before what others have seen. */
+    ck_assert_int_eq(crowd_get(3, LIGHT, NULL, NULL), EXCHANGE_ANSWERED);
+    crowd_assert_body(3, "new");
 }
 END_TEST
 
