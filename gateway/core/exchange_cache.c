@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blockwise.h"
 #include "core_private.h"
 #include "freshness.h"
 #include "method.h"
@@ -149,6 +150,19 @@ static struct exchange *exchange_of(struct cache_pending *pending)
     return (struct exchange *)(void *)((char *)pending - offsetof(struct exchange, pending));
 }
 
+/* The node acknowledged the request longer ago than an answer may take: it may have forgotten it,
+ * as after a restart. Who comes now asks again instead of waiting for nothing. */
+static bool is_forgotten(const struct exchange *leader)
+{
+    const struct core_options *options = &leader->core->options;
+    const struct request_times *times = &leader->times;
+
+    return times->was_acknowledged &&
+           timers_now_us(options->timers) - times->acknowledged_us >
+               (uint64_t)leader->rules->settings.deadline_ms * 1000 &&
+           !blockwise_is_in_blocks(options->blockwise, leader->request_id);
+}
+
 /* Somebody whose request may answer this exchange too. With no-cache the answer has to be newer
  * than the request (CACHE-13). */
 static struct exchange *find_leader(const struct exchange *exchange)
@@ -160,7 +174,7 @@ static struct exchange *find_leader(const struct exchange *exchange)
         return NULL;
     leader = exchange_of(pending);
     /* Its request has ended this moment: what comes of it is about to be told. */
-    if (leader->request_id == 0)
+    if (leader->request_id == 0 || is_forgotten(leader))
         return NULL;
     if (exchange->wishes.no_cache && leader->announced_us <= exchange->began_us)
         return NULL;

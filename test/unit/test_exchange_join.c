@@ -217,6 +217,30 @@ START_TEST(an_acknowledgement_gives_everybody_more_time)
 }
 END_TEST
 
+START_TEST(nobody_joins_what_the_node_may_have_forgotten)
+{
+    uint32_t deadline_ms = fixture.policy->defaults.settings.deadline_ms;
+
+    gather(1);
+    fixture_advance(500);
+    acknowledge(1);
+    fixture_advance(deadline_ms);
+    ck_assert_int_eq(crowd_get(1, LIGHT, NULL, NULL), EXCHANGE_PARKED);
+    ck_assert_uint_eq(fixture.request_count, 1);
+    /* The node has begun anew: nothing is known there of the first request. */
+    fixture_advance(1);
+    ck_assert_int_eq(crowd_get(2, LIGHT, NULL, NULL), EXCHANGE_PARKED);
+    ck_assert_uint_eq(fixture.request_count, 2);
+    ck_assert_int_eq(crowd_get(3, LIGHT, NULL, NULL), EXCHANGE_PARKED);
+    crowd_content(NULL, 60, "anew");
+    crowd_reply(2, 200);
+    crowd_reply(3, 200);
+    crowd_assert_waits(0);
+    crowd_assert_waits(1);
+    ck_assert_uint_eq(fixture.request_count, 2);
+}
+END_TEST
+
 START_TEST(silence_to_the_end_is_everybodys)
 {
     const struct request_report report = {
@@ -486,6 +510,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, a_failure_is_the_failure_of_all);
     tcase_add_test(tests, a_deadline_is_counted_from_ones_own_arrival);
     tcase_add_test(tests, an_acknowledgement_gives_everybody_more_time);
+    tcase_add_test(tests, nobody_joins_what_the_node_may_have_forgotten);
     tcase_add_test(tests, silence_to_the_end_is_everybodys);
     tcase_add_test(tests, a_joiner_may_want_to_wait_less);
     tcase_add_test(tests, an_asynchronous_joiner_gets_its_result_later);
