@@ -39,27 +39,123 @@ static bool has_problem(const struct http_reply *reply, enum problem_type type)
            has_text(reply, problems[type].title);
 }
 
-/* "TAG value", or the value alone for a request without a tag. */
+static bool may_be_stored(const struct world *world)
+{
+    return world->scenario.cache_entries > 0;
+}
+
+/* Since when a value may be from that is given now; store_watch knows better where it watches. */
+static uint64_t oldest_us(const struct asking *asking)
+{
+    return may_be_stored(asking->world) ? 0 : asking->began_us;
+}
+
+static bool begins_with(const char *at, const char *end, const char *text)
+{
+    return (size_t)(end - at) >= strlen(text) && memcmp(at, text, strlen(text)) == 0;
+}
+
+/* What stands before the value: its mark, and the name of its format. Returns where the value
+ * begins, or NULL. */
+static const char *judge_key(const struct asking *asking, const struct http_reply *reply)
+{
+    struct judge *judge = asking->world->judge;
+    const char *at = reply->body.data;
+    const char *end = at + reply->body.length;
+    const char *type = http_reply_field(reply, "Content-Type");
+    char head[16] = "";
+    bool is_own;
+
+    if (asking->mark[0] != '\0')
+        (void)snprintf(head, sizeof head, "%s ", asking->mark);
+    is_own = begins_with(at, end, head);
+    judge_that(judge, asking->is_tagged ? INVARIANT_OWN_REQUEST : INVARIANT_OWN_KEY, is_own,
+               "request %u: the answer is for another one: %.40s", asking->tag, at);
+    if (!is_own)
+        return NULL;
+    at += strlen(head);
+    bool is_json = begins_with(at, end, "json:");
+    judge_that(judge, INVARIANT_OWN_KEY,
+               is_json == (type != NULL && strcmp(type, "application/json") == 0) &&
+                   (asking->accepts == 0
+                        ? !is_json
+                        : (asking->accepts & (is_json ? ACCEPTED_JSON : ACCEPTED_TEXT)) != 0),
+               "request %u: the answer is %s, which it does not accept: %.40s", asking->tag,
+               type == NULL ? "of no type" : type, at);
+    return is_json ? at + strlen("json:") : at;
+}
+
+static void note_tag(const struct asking *asking, const struct http_reply *reply, uint32_t value)
+{
+    struct store_book *book = &asking->world->places[asking->node].books[asking->resource];
+    const char *tag = http_reply_field(reply, "ETag");
+
+    if (tag == NULL || strlen(tag) >= sizeof book->tag || asking->method != HTTP_METHOD_GET)
+        return;
+    memcpy(book->tag, tag, strlen(tag) + 1);
+    book->tag_value = value;
+}
+
 static void judge_value(struct asking *asking, const struct http_reply *reply)
 {
     struct world *world = asking->world;
-    char head[16] = "";
-    size_t used = asking->is_tagged ? (size_t)snprintf(head, sizeof head, "%u ", asking->tag) : 0;
+    const char *at = judge_key(asking, reply);
 
-    judge_that(world->judge, INVARIANT_OWN_REQUEST,
-               reply->body.length >= used && memcmp(reply->body.data, head, used) == 0,
-               "request %u: the answer is for another one: %.40s", asking->tag,
-               (const char *)reply->body.data);
-    if (reply->body.length < used)
+    if (at == NULL)
         return;
     uint32_t value =
-        node_read_value(world, asking->node, asking->resource,
-                        (const uint8_t *)reply->body.data + used, reply->body.length - used);
+        node_read_value(world, asking->node, asking->resource, (const uint8_t *)at,
+                        reply->body.length - (size_t)(at - (const char *)reply->body.data));
     judge_that(world->judge, INVARIANT_OWN_VALUE,
                value != 0 &&
-                   node_had_value(world, asking->node, asking->resource, value, asking->began_us),
+                   node_had_value(world, asking->node, asking->resource, value, oldest_us(asking)),
                "request %u: node %u /r%u never had this value meanwhile: %.60s", asking->tag,
-               asking->node, asking->resource, (const char *)reply->body.data + used);
+               asking->node, asking->resource, at);
+    store_watch_answered(asking, reply, value);
+    note_tag(asking, reply, value);
+}
+
+/* 304 */
+static void judge_unchanged(const struct asking *asking, const struct http_reply *reply)
+{
+    const char *tag = http_reply_field(reply, "ETag");
+
+    judge_that(asking->world->judge, INVARIANT_OWN_TAGS,
+               asking->known[0] != '\0' && tag != NULL && strcmp(tag, asking->known) == 0,
+               "request %u: 304 with %s for one with %s", asking->tag, tag == NULL ? "no tag" : tag,
+               asking->known[0] == '\0' ? "no tag" : asking->known);
+    store_watch_answered(asking, reply, asking->known_value);
+}
+
+/* What a node does that knows of caches, and does it wrong. */
+static bool may_node_err(const struct asking *asking)
+{
+    const struct model_traits *traits = &asking->world->scenario.traits[asking->node];
+
+    return traits->misvalid_permille + traits->fails_permille > 0;
+}
+
+/* A no-store has nothing to do with what others get. */
+static void judge_wishes(const struct asking *asking, const struct http_reply *reply)
+{
+    const char *status = http_reply_field(reply, "Cache-Status");
+
+    if (asking->wishes.no_store && status != NULL)
+        judge_that(asking->world->judge, INVARIANT_WISHES,
+                   strstr(status, "hit") == NULL && strstr(status, "stored") == NULL &&
+                       strstr(status, "collapsed") == NULL,
+                   "request %u: no-store, but %s", asking->tag, status);
+}
+
+/* A request that may have had its effect: of one that has, store_watch knows from the node. What
+ * was sent to one that challenges may have been no more than a question. */
+static void note_change(const struct asking *asking, unsigned status)
+{
+    if (asking->method != HTTP_METHOD_GET && asking->method != HTTP_METHOD_HEAD &&
+        asking->method != HTTP_METHOD_QUERY && !asking->is_fetched && asking->transmissions > 0 &&
+        !asking->world->scenario.traits[asking->node].challenges &&
+        (status == 504 || status == 502))
+        store_watch_changed(asking);
 }
 
 /* "TAG done" and what fills it up. */
@@ -206,22 +302,28 @@ static bool may_transfer_fail(const struct asking *asking)
 static bool has_cause(const struct asking *asking, const struct http_reply *reply)
 {
     const struct world *world = asking->world;
+    const struct model_traits *traits = &world->scenario.traits[asking->node];
 
     if (world->scenario.memory_per_million > 0 && reply->status == 503)
         return true;
     /* The wire cannot tell whose request it is. */
-    if (!asking->is_tagged && reply->status >= 502)
+    if (!asking->is_tagged && reply->status >= 502 && !world->scenario.is_sound)
         return true;
     switch (reply->status) {
     case 400: /* a block behind the end of what has become shorter */
         return may_transfer_fail(asking);
+    case 406:
+        return asking->accepts == ACCEPTED_JSON;
     case 413:
         return asking->value_length > world->scenario.traits[asking->node].body_max;
     case 403:
         return world->scenario.traits[asking->node].challenges &&
                has_problem(reply, PROBLEM_FRESHNESS);
+    case 500:
+        return traits->fails_permille > 0;
     case 502:
-        return (may_transfer_fail(asking) && (has_problem(reply, PROBLEM_BAD_RESPONSE) ||
+        return may_node_err(asking) ||
+               (may_transfer_fail(asking) && (has_problem(reply, PROBLEM_BAD_RESPONSE) ||
                                               has_problem(reply, PROBLEM_NODE_ERROR))) ||
                (has_problem(reply, PROBLEM_RESET) && asking->was_reset) ||
                (has_problem(reply, PROBLEM_UNREACHABLE) && asking->was_unreachable) ||
@@ -234,7 +336,9 @@ static bool has_cause(const struct asking *asking, const struct http_reply *repl
                (has_problem(reply, PROBLEM_OVERLOADED) &&
                 (asking->uses_name || asking->is_fetched || is_overloaded(asking)));
     case 504:
-        return has_problem(reply, PROBLEM_TIMEOUT) ||
+        if (asking->wishes.only_if_cached && has_problem(reply, PROBLEM_NOT_CACHED))
+            return true;
+        return (has_problem(reply, PROBLEM_TIMEOUT) && !world->scenario.is_sound) ||
                (has_problem(reply, PROBLEM_NAME) && asking->uses_name &&
                 asking->transmissions == 0) ||
                (has_problem(reply, PROBLEM_SILENT) &&
@@ -258,14 +362,20 @@ void client_judge_reply(struct asking *asking, const struct http_reply *reply)
 {
     struct world *world = asking->world;
 
+    note_change(asking, reply->status);
+    judge_wishes(asking, reply);
     if (reply->status == 202) {
         judge_that(world->judge, INVARIANT_STATUS_HAS_CAUSE, asking->is_async,
                    "request %u: 202 for a client that waits", asking->tag);
     } else if (reply->status >= 200 && reply->status < 300) {
         judge_success(asking, reply);
+    } else if (reply->status == 304) {
+        judge_unchanged(asking, reply);
     } else if (reply->status == 404) {
+        if (asking->method == HTTP_METHOD_GET || asking->method == HTTP_METHOD_QUERY)
+            store_watch_answered(asking, reply, 0);
         judge_that(world->judge, INVARIANT_OWN_VALUE,
-                   node_had_value(world, asking->node, asking->resource, 0, asking->began_us),
+                   node_had_value(world, asking->node, asking->resource, 0, oldest_us(asking)),
                    "request %u: 404, but node %u /r%u was there all the time", asking->tag,
                    asking->node, asking->resource);
     } else {
@@ -275,6 +385,8 @@ void client_judge_reply(struct asking *asking, const struct http_reply *reply)
         judge_retry_after(asking, reply);
     }
     if (reply->status != 504 || asking->is_fetched || has_problem(reply, PROBLEM_SILENT))
+        return;
+    if (has_problem(reply, PROBLEM_NOT_CACHED) && asking->wishes.only_if_cached)
         return;
     if (asking->is_tagged)
         judge_timeout(asking);

@@ -56,7 +56,7 @@ static struct asking *add_asking(struct world *world)
     world->askings[world->asking_count++] = asking;
     asking->world = world;
     asking->tag = (uint32_t)world->asking_count;
-    asking->began_us = world->now_us;
+    asking->began_us = asking->looked_us = world->now_us;
     asking->block_at = -1;
     return asking;
 }
@@ -77,7 +77,12 @@ static void choose_target(struct asking *asking)
     asking->node = dice_below(dice, world->scenario.nodes);
     asking->resource = dice_below(dice, world->scenario.traits[asking->node].resources);
     if (asking->is_tagged)
-        (void)snprintf(query, sizeof query, "?q=%u", asking->tag);
+        (void)snprintf(asking->mark, sizeof asking->mark, "%u", asking->tag);
+    else if (dice_below(dice, world->scenario.marks + 1) > 0)
+        (void)snprintf(asking->mark, sizeof asking->mark, "k%u",
+                       dice_below(dice, world->scenario.marks));
+    if (asking->mark[0] != '\0')
+        (void)snprintf(query, sizeof query, "?q=%s", asking->mark);
     (void)snprintf(host, sizeof host, asking->node % 2 == 1 ? "[fd00::%x]" : "10.0.0.%u",
                    asking->node + 1);
     switch (dice_below(dice, world->scenario.uses_names ? 3 : 2)) {
@@ -97,6 +102,23 @@ static void choose_target(struct asking *asking)
     }
 }
 
+static void choose_format(struct asking *asking)
+{
+    struct world *world = asking->world;
+    struct dice *dice = &world->client_dice;
+
+    if (dice_chance(dice, world->scenario.shares ? 200 : 100)) {
+        /* The first candidate is refused by the node: asked again (MEDIA-06). */
+        asking->tries++;
+        asking->accepts = ACCEPTED_JSON | ACCEPTED_TEXT;
+        add_field(asking, "Accept", "application/json, text/plain;q=0.5");
+    } else if (world->scenario.shares && dice_chance(dice, 400)) {
+        asking->accepts = dice_chance(dice, 500) ? ACCEPTED_JSON : ACCEPTED_TEXT;
+        add_field(asking, "Accept",
+                  asking->accepts == ACCEPTED_JSON ? "application/json" : "text/plain");
+    }
+}
+
 static void choose_method(struct asking *asking)
 {
     static const enum http_method unsafe[] = {HTTP_METHOD_POST, HTTP_METHOD_PUT,
@@ -111,9 +133,13 @@ static void choose_method(struct asking *asking)
         /* Two PUTs to one URI, so that nothing but a Request-Tag tells their blocks apart. */
         if (asking->method == HTTP_METHOD_PUT && world->scenario.has_blocks)
             asking->is_tagged = dice_chance(dice, 500);
+        /* What others have stored is what it changes. */
+        if (asking->method == HTTP_METHOD_PUT && world->scenario.shares)
+            asking->is_tagged = false;
         return;
     }
-    asking->method = dice_chance(dice, 100) ? HTTP_METHOD_HEAD : HTTP_METHOD_GET;
+    asking->method =
+        !world->scenario.is_plain && dice_chance(dice, 100) ? HTTP_METHOD_HEAD : HTTP_METHOD_GET;
     asking->is_tagged = dice_below(dice, 100) >= world->scenario.untagged_percent;
     if (asking->method == HTTP_METHOD_GET && dice_chance(dice, 100)) {
         asking->method = HTTP_METHOD_QUERY;
@@ -121,11 +147,7 @@ static void choose_method(struct asking *asking)
     }
     /* A probe first (METH-04). */
     asking->tries += asking->method == HTTP_METHOD_HEAD;
-    if (dice_chance(dice, 100)) {
-        /* The first candidate is refused by the node: asked again (MEDIA-06). */
-        asking->tries++;
-        add_field(asking, "Accept", "application/json, text/plain;q=0.5");
-    }
+    choose_format(asking);
 }
 
 /* RFC 7240 */
@@ -145,6 +167,67 @@ static void choose_preferences(struct asking *asking)
                    asking->is_async ? "respond-async" : "unknown",
                    asking->is_minimal ? ", return=minimal" : "", wait);
     add_field(asking, "Prefer", asking->prefer);
+}
+
+/* RFC 9111 5.2.1 */
+static void choose_wishes(struct asking *asking)
+{
+    struct dice *dice = &asking->world->client_dice;
+    struct cache_control *wishes = &asking->wishes;
+    unsigned seconds = (unsigned)dice_spread(dice, 1, 100);
+    const char *name = NULL; /* ends in "=" when the seconds follow */
+
+    if (dice_below(dice, 100) >= asking->world->scenario.wish_percent)
+        return;
+    switch (dice_below(dice, 6)) {
+    case 0:
+        wishes->no_cache = true;
+        name = "no-cache";
+        break;
+    case 1:
+        wishes->no_store = true;
+        name = "no-store";
+        break;
+    case 2:
+        wishes->only_if_cached = true;
+        wishes->has_max_stale = dice_chance(dice, 300);
+        wishes->max_stale_s = seconds;
+        name = wishes->has_max_stale ? "only-if-cached, max-stale=" : "only-if-cached";
+        break;
+    case 3:
+        wishes->has_max_age = true;
+        wishes->max_age_s = seconds;
+        name = "max-age=";
+        break;
+    case 4:
+        wishes->has_max_stale = true;
+        wishes->max_stale_s = seconds;
+        name = "max-stale=";
+        break;
+    default:
+        wishes->has_min_fresh = true;
+        wishes->min_fresh_s = seconds;
+        name = "min-fresh=";
+    }
+    if (name[strlen(name) - 1] == '=')
+        (void)snprintf(asking->directives, sizeof asking->directives, "%s%u", name, seconds);
+    else
+        (void)snprintf(asking->directives, sizeof asking->directives, "%s", name);
+    add_field(asking, "Cache-Control", asking->directives);
+}
+
+/* The client has what somebody was given before. */
+static void choose_condition(struct asking *asking)
+{
+    struct world *world = asking->world;
+    const struct store_book *book = &world->places[asking->node].books[asking->resource];
+
+    if (book->tag[0] == '\0' ||
+        dice_below(&world->client_dice, 100) >= world->scenario.known_percent)
+        return;
+    memcpy(asking->known, book->tag, sizeof asking->known);
+    asking->known_value = book->tag_value;
+    add_field(asking, "If-None-Match", asking->known);
 }
 
 static const char *method_name(enum http_method method)
@@ -340,11 +423,16 @@ static void body_comes(void *handle, void *subject)
         return;
     }
     asking->http.body = body_to_hand_over(asking);
+    asking->looked_us = world->now_us;
     world->is_inside = true;
     progress = exchange_run(world->core, asking->exchange);
     world->is_inside = false;
     if (progress == EXCHANGE_NO_MEMORY)
         free((void *)(uintptr_t)asking->http.body);
+    judge_that(world->judge, INVARIANT_WISHES,
+               progress != EXCHANGE_PARKED || !asking->wishes.only_if_cached || asking->uses_name ||
+                   !asking->world->scenario.shares,
+               "request %u: only-if-cached, but it waits", asking->tag);
     if (progress == EXCHANGE_ANSWERED)
         take_reply(asking);
     else if (progress == EXCHANGE_PARKED)
@@ -397,6 +485,11 @@ static void begin(struct world *world)
     choose_target(asking);
     choose_body(asking);
     choose_preferences(asking);
+    if (asking->method == HTTP_METHOD_GET || asking->method == HTTP_METHOD_HEAD ||
+        asking->method == HTTP_METHOD_QUERY)
+        choose_wishes(asking);
+    if (asking->method == HTTP_METHOD_GET || asking->method == HTTP_METHOD_HEAD)
+        choose_condition(asking);
     asking->is_fresh = http->is_fresh = dice_chance(dice, 800);
     if (asking->value != 0 || asking->method == HTTP_METHOD_DELETE)
         asking->tries += world->scenario.traits[asking->node].challenges;

@@ -8,7 +8,8 @@
  *
  * Its resources are /r0, /r1 ...: GET, PUT, POST and DELETE. A value is whatever bytes were put; a
  * query "q=TAG" is answered with "TAG " before the value, so that each answer tells which request
- * it is for. Answers come in the ACK or separately, at once or later, as its traits say.
+ * it is for; and so is Accept with "json:". Answers come in the ACK or separately, at once or
+ * later, as its traits say.
  *
  * It knows no clock: whoever holds it tells the time and runs it when something is due.
  */
@@ -20,7 +21,7 @@
 struct dice;
 struct model_node;
 
-enum { MODEL_RESOURCES_MAX = 16, MODEL_TAG_MAX = 24, MODEL_VALUE_MAX = 65536 };
+enum { MODEL_RESOURCES_MAX = 16, MODEL_TAG_MAX = 24, MODEL_VALUE_MAX = 65536, MODEL_JSON = 50 };
 
 /* How it is; times in microseconds. */
 struct model_traits {
@@ -32,7 +33,13 @@ struct model_traits {
     uint64_t think_min_us, think_max_us;       /* before an answer in the ACK */
     uint64_t separate_min_us, separate_max_us; /* before a separate one */
     bool has_etags;
-    bool tells_by_format;    /* each value has a Content-Format of its own */
+    bool has_same_etags;        /* whatever the value is */
+    bool has_json;              /* each value in a second format, for those who ask for it */
+    bool ages_errors;           /* an error has a Max-Age, too */
+    unsigned max_age_max_s;     /* of Max-Age: any, none among them; 0: always 1 */
+    unsigned misvalid_permille; /* of the GETs: a 2.03 that confirms nothing that was asked about */
+    unsigned fails_permille;    /* of the GETs: 5.00 */
+    bool tells_by_format;       /* each value has a Content-Format of its own */
     bool copies_mids;        /* a separate response takes the MID of its request, which is legal */
     bool creates;            /* POST answers 2.01 with a location, else 2.04 */
     bool challenges;         /* unsafe requests must carry its Echo (RFC 9175 2.3), else 4.01 */

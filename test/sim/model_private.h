@@ -88,6 +88,18 @@ struct model_node {
  * are the caller's. What it refers to is valid until the next call. */
 void model_respond(struct model_node *node, unsigned peer, const struct wire_message *request,
                    struct wire_message *response);
+/* model_transfer.c */
+void model_transfer_drop(struct model_transfers *transfers, struct model_transfer *transfer);
+void model_transfer_key(const struct wire_message *request, char key[MODEL_KEY_MAX]);
+/* NULL when there is none. */
+struct model_transfer *model_transfer_find(struct model_transfers *transfers, unsigned peer,
+                                           const char *key);
+/* A new one in place of an older one of the same key; the oldest goes when there are many. */
+struct model_transfer *model_transfer_begin(struct model_node *node,
+                                            struct model_transfers *transfers, unsigned peer,
+                                            const char *key);
+
+/* model_resource.c */
 void model_resources_init(struct model_node *node);
 void model_resources_clear(struct model_node *node);
 

@@ -15,7 +15,7 @@
  * are those of the same answer.
  */
 
-enum { GET = 1, POST = 2, PUT = 3, DELETE = 4, FETCH = 5, TRANSFERS_MAX = 64 };
+enum { GET = 1, POST = 2, PUT = 3, DELETE = 4, FETCH = 5 };
 
 struct block {
     bool is_there;
@@ -84,13 +84,6 @@ void model_resources_init(struct model_node *node)
         model_node_change(node, node->now_us, i);
 }
 
-static void drop_transfer(struct model_transfers *transfers, struct model_transfer *transfer)
-{
-    TAILQ_REMOVE(transfers, transfer, link);
-    memory_return(transfer->bytes);
-    memory_return(transfer);
-}
-
 void model_resources_clear(struct model_node *node)
 {
     for (unsigned i = 0; i < MODEL_RESOURCES_MAX; i++) {
@@ -98,9 +91,9 @@ void model_resources_clear(struct model_node *node)
         node->resources[i] = (struct model_resource){0};
     }
     while (!TAILQ_EMPTY(&node->uploads))
-        drop_transfer(&node->uploads, TAILQ_FIRST(&node->uploads));
+        model_transfer_drop(&node->uploads, TAILQ_FIRST(&node->uploads));
     while (!TAILQ_EMPTY(&node->downloads))
-        drop_transfer(&node->downloads, TAILQ_FIRST(&node->downloads));
+        model_transfer_drop(&node->downloads, TAILQ_FIRST(&node->downloads));
 }
 
 /* "/rN" with N below the number of resources, or -1. */
@@ -136,10 +129,17 @@ static void read_tag(const struct wire_message *request, char tag[MODEL_TAG_MAX]
     }
 }
 
-static bool etag_matches(const struct model_resource *resource, const struct wire_option *option)
+static uint32_t etag_of(const struct model_node *node, uint32_t version)
 {
-    const uint8_t etag[4] = {(uint8_t)(resource->version >> 24), (uint8_t)(resource->version >> 16),
-                             (uint8_t)(resource->version >> 8), (uint8_t)resource->version};
+    return node->traits.has_same_etags ? 7 : version;
+}
+
+static bool etag_matches(const struct model_node *node, const struct model_resource *resource,
+                         const struct wire_option *option)
+{
+    uint32_t tag = etag_of(node, resource->version);
+    const uint8_t etag[4] = {(uint8_t)(tag >> 24), (uint8_t)(tag >> 16), (uint8_t)(tag >> 8),
+                             (uint8_t)tag};
 
     return option->length == sizeof etag && memcmp(option->value, etag, sizeof etag) == 0;
 }
@@ -157,7 +157,7 @@ static void add_etag(struct wire_message *response, uint32_t version)
 }
 
 /* RFC 7252 5.10.8 */
-static bool preconditions_hold(const struct model_resource *resource,
+static bool preconditions_hold(const struct model_node *node, const struct model_resource *resource,
                                const struct wire_message *request)
 {
     bool wants_match = false;
@@ -170,63 +170,13 @@ static bool preconditions_hold(const struct model_resource *resource,
         if (option->number != WIRE_IF_MATCH)
             continue;
         wants_match = true;
-        has_match |= resource->exists && (option->length == 0 || etag_matches(resource, option));
+        has_match |=
+            resource->exists && (option->length == 0 || etag_matches(node, resource, option));
     }
     return !wants_match || has_match;
 }
 
 /* --- answers in blocks --- */
-
-/* What tells two transfers of a peer apart: all options but those of the transfer itself and those
- * that are no part of a cache key (RFC 7252 5.4.6), Size and Echo among them. */
-static void make_key(const struct wire_message *request, char key[MODEL_KEY_MAX])
-{
-    int used = snprintf(key, MODEL_KEY_MAX, "%u", request->code);
-
-    for (size_t i = 0; i < request->option_count && used < MODEL_KEY_MAX - 1; i++) {
-        const struct wire_option *option = &request->options[i];
-        if (option->number == WIRE_BLOCK1 || option->number == WIRE_BLOCK2 ||
-            option->number == WIRE_CONTENT_FORMAT || (option->number & 0x1e) == 0x1c)
-            continue;
-        used += snprintf(key + used, MODEL_KEY_MAX - (size_t)used, " %u:", option->number);
-        for (size_t j = 0; j < option->length && used < MODEL_KEY_MAX - 2; j++)
-            used += snprintf(key + used, MODEL_KEY_MAX - (size_t)used, "%02x", option->value[j]);
-    }
-}
-
-static struct model_transfer *find_transfer(struct model_transfers *transfers, unsigned peer,
-                                            const char *key)
-{
-    struct model_transfer *transfer;
-
-    TAILQ_FOREACH(transfer, transfers, link)
-    {
-        if (transfer->peer == peer && strcmp(transfer->key, key) == 0)
-            return transfer;
-    }
-    return NULL;
-}
-
-/* A new transfer in place of an older one of the same key; the oldest goes when there are many. */
-static struct model_transfer *begin_transfer(struct model_node *node,
-                                             struct model_transfers *transfers, unsigned peer,
-                                             const char *key)
-{
-    struct model_transfer *transfer = find_transfer(transfers, peer, key);
-    size_t count = 0;
-
-    if (transfer != NULL)
-        drop_transfer(transfers, transfer);
-    TAILQ_FOREACH(transfer, transfers, link)
-    count++;
-    if (count >= TRANSFERS_MAX)
-        drop_transfer(transfers, TAILQ_FIRST(transfers));
-    transfer = memory_take(sizeof *transfer);
-    *transfer = (struct model_transfer){.peer = peer, .touched_us = node->now_us};
-    memcpy(transfer->key, key, sizeof transfer->key);
-    TAILQ_INSERT_TAIL(transfers, transfer, link);
-    return transfer;
-}
 
 static unsigned draw_block_size(struct model_node *node, unsigned size)
 {
@@ -287,13 +237,45 @@ static void add_version(const struct model_node *node, uint32_t version,
     wire_add_uint(response, WIRE_CONTENT_FORMAT,
                   node->traits.tells_by_format ? 65000 + version % 500 : 0);
     if (node->traits.has_etags)
-        add_etag(response, version);
+        add_etag(response, etag_of(node, version));
+}
+
+static void add_max_age(struct model_node *node, struct wire_message *response)
+{
+    unsigned highest = node->traits.max_age_max_s;
+
+    if (highest == 0) {
+        wire_add_uint(response, WIRE_MAX_AGE, 1);
+        return;
+    }
+    switch (dice_below(node->dice, 10)) {
+    case 0:
+        wire_add_uint(response, WIRE_MAX_AGE, 0);
+        return;
+    case 1:
+        return;
+    case 2:
+        wire_add_uint(response, WIRE_MAX_AGE, dice_chance(node->dice, 300) ? UINT32_MAX : highest);
+        return;
+    default:
+        wire_add_uint(response, WIRE_MAX_AGE, (uint32_t)dice_spread(node->dice, 1, highest));
+    }
+}
+
+static void respond_error(struct model_node *node, uint8_t code, const char *text,
+                          struct wire_message *response)
+{
+    respond_text(response, code, text);
+    if (node->traits.ages_errors)
+        add_max_age(node, response);
 }
 
 /* The whole value behind the tag of the request. */
 static void show_value(struct model_node *node, const struct model_resource *resource,
                        const struct wire_message *request, struct wire_message *response)
 {
+    static const char json[] = "json:";
+    bool is_json = node->traits.has_json && wire_uint(request, WIRE_ACCEPT, 0) == MODEL_JSON;
     char tag[MODEL_TAG_MAX];
     size_t used = 0;
 
@@ -301,11 +283,40 @@ static void show_value(struct model_node *node, const struct model_resource *res
     read_tag(request, tag);
     if (tag[0] != '\0')
         used = (size_t)snprintf((char *)node->scratch, MODEL_TAG_MAX + 2, "%s ", tag);
+    if (is_json) {
+        memcpy(node->scratch + used, json, sizeof json - 1);
+        used += sizeof json - 1;
+    }
     memcpy(node->scratch + used, resource->value, resource->length);
     response->payload = node->scratch;
     response->payload_length = used + resource->length;
-    wire_add_uint(response, WIRE_MAX_AGE, 1);
-    add_version(node, resource->version, response);
+    add_max_age(node, response);
+    if (!is_json) {
+        add_version(node, resource->version, response);
+        return;
+    }
+    wire_add_uint(response, WIRE_CONTENT_FORMAT, MODEL_JSON);
+    if (node->traits.has_etags)
+        add_etag(response, etag_of(node, resource->version));
+}
+
+/* What the client has already (RFC 7252 5.10.6.2); or what it has not. */
+static bool respond_valid(struct model_node *node, const struct model_resource *resource,
+                          const struct wire_message *request, struct wire_message *response)
+{
+    bool is_valid = false;
+
+    for (size_t i = 0; node->traits.has_etags && i < request->option_count; i++)
+        is_valid |= request->options[i].number == WIRE_ETAG &&
+                    etag_matches(node, resource, &request->options[i]);
+    if (!is_valid && !dice_chance(node->dice, node->traits.misvalid_permille))
+        return false;
+    response->code = WIRE_CODE(2, 3);
+    if (is_valid || dice_chance(node->dice, 500))
+        add_etag(response, etag_of(node, resource->version));
+    if (node->traits.max_age_max_s > 0)
+        add_max_age(node, response);
+    return true;
 }
 
 static void respond_get(struct model_node *node, unsigned index, const struct wire_message *request,
@@ -316,23 +327,21 @@ static void respond_get(struct model_node *node, unsigned index, const struct wi
     if (read_block(request, WIRE_BLOCK2).number > 0 &&
         dice_chance(node->dice, node->traits.changes_permille))
         model_node_change(node, node->now_us, index);
+    if (dice_chance(node->dice, node->traits.fails_permille)) {
+        respond_error(node, WIRE_CODE(5, 0), "out of order", response);
+        return;
+    }
     if (!resource->exists) {
-        respond_text(response, WIRE_CODE(4, 4), "gone");
+        respond_error(node, WIRE_CODE(4, 4), "gone", response);
         return;
     }
     uint32_t accept = wire_uint(request, WIRE_ACCEPT, 0);
-    if (accept != 0) {
+    if (accept != 0 && !(node->traits.has_json && accept == MODEL_JSON)) {
         response->code = WIRE_CODE(4, 6);
         return;
     }
-    for (size_t i = 0; node->traits.has_etags && i < request->option_count; i++) {
-        if (request->options[i].number == WIRE_ETAG &&
-            etag_matches(resource, &request->options[i])) {
-            response->code = WIRE_CODE(2, 3);
-            add_etag(response, resource->version);
-            return;
-        }
-    }
+    if (respond_valid(node, resource, request, response))
+        return;
     show_value(node, resource, request, response);
     if (node->has_echo && node->traits.challenges && dice_chance(node->dice, 100))
         wire_add(response, WIRE_ECHO, node->echo, sizeof node->echo);
@@ -367,7 +376,7 @@ static void carry_out(struct model_node *node, unsigned index, const struct wire
     bool existed = resource->exists;
 
     read_tag(request, tag);
-    if (!preconditions_hold(resource, request)) {
+    if (!preconditions_hold(node, resource, request)) {
         response->code = WIRE_CODE(4, 12);
         return;
     }
@@ -377,7 +386,7 @@ static void carry_out(struct model_node *node, unsigned index, const struct wire
         if (resource->exists)
             show_value(node, resource, request, response);
         else
-            respond_text(response, WIRE_CODE(4, 4), "gone");
+            respond_error(node, WIRE_CODE(4, 4), "gone", response);
         return;
     case POST:
         respond_post(node, request, tag, response);
@@ -410,10 +419,10 @@ static void take_block(struct model_node *node, unsigned peer, unsigned index,
         response->code = WIRE_CODE(4, 0);
         return;
     }
-    make_key(request, key);
+    model_transfer_key(request, key);
     struct model_transfer *upload = block.number == 0
-                                        ? begin_transfer(node, &node->uploads, peer, key)
-                                        : find_transfer(&node->uploads, peer, key);
+                                        ? model_transfer_begin(node, &node->uploads, peer, key)
+                                        : model_transfer_find(&node->uploads, peer, key);
     size_t offset = (size_t)block.number * block.size;
     /* A block that is there already: its answer was lost, and the client asks again. */
     if (upload != NULL && node->traits.knows_blocks_again && block.more &&
@@ -424,7 +433,7 @@ static void take_block(struct model_node *node, unsigned peer, unsigned index,
         return;
     }
     if (upload != NULL && dice_chance(node->dice, node->traits.forgets_permille)) {
-        drop_transfer(&node->uploads, upload);
+        model_transfer_drop(&node->uploads, upload);
         upload = NULL;
     }
     if (upload == NULL || offset != upload->length) {
@@ -433,7 +442,7 @@ static void take_block(struct model_node *node, unsigned peer, unsigned index,
     }
     size_t taken = request->payload_length;
     if (upload->length + taken > node->traits.body_max) {
-        drop_transfer(&node->uploads, upload);
+        model_transfer_drop(&node->uploads, upload);
         response->code = WIRE_CODE(4, 13);
         if (node->traits.hints_size)
             add_block(response, WIRE_BLOCK1, block.number, block.more, size);
@@ -450,7 +459,7 @@ static void take_block(struct model_node *node, unsigned peer, unsigned index,
         return;
     }
     carry_out(node, index, request, upload->bytes, upload->length, response);
-    drop_transfer(&node->uploads, upload);
+    model_transfer_drop(&node->uploads, upload);
 }
 
 /* Keeps an answer whose first block goes out now. */
@@ -459,8 +468,8 @@ static void keep_answer(struct model_node *node, unsigned peer, unsigned index,
 {
     char key[MODEL_KEY_MAX];
 
-    make_key(request, key);
-    struct model_transfer *answer = begin_transfer(node, &node->downloads, peer, key);
+    model_transfer_key(request, key);
+    struct model_transfer *answer = model_transfer_begin(node, &node->downloads, peer, key);
     answer->code = response->code;
     answer->version = request->code == FETCH ? node->resources[index].version : 0;
     answer->length = response->payload_length;
@@ -475,8 +484,8 @@ static void respond_from_answer(struct model_node *node, unsigned peer,
 {
     char key[MODEL_KEY_MAX];
 
-    make_key(request, key);
-    const struct model_transfer *answer = find_transfer(&node->downloads, peer, key);
+    model_transfer_key(request, key);
+    const struct model_transfer *answer = model_transfer_find(&node->downloads, peer, key);
     if (answer == NULL) {
         response->code = WIRE_CODE(4, 8);
         return;

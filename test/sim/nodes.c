@@ -319,5 +319,6 @@ void nodes_clear(struct world *world)
         wire_watch_clear(place);
         for (unsigned j = 0; j < MODEL_RESOURCES_MAX; j++)
             memory_return(place->histories[j].spans);
+        store_watch_clear(place);
     }
 }

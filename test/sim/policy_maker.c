@@ -63,6 +63,10 @@ struct policy *world_make_policy(const struct world *world)
 
     policy->defaults.content_format = MEDIA_FORMAT_NONE;
     policy->defaults.settings = scenario->settings;
+    policy->defaults.is_cached = true;
+    policy->defaults.stale_if_error = scenario->serves_stale;
+    policy->cache_limits =
+        (struct cache_limits){.bytes = scenario->cache_bytes, .entries = scenario->cache_entries};
     policy->takes_query = true;
     policy->maximum_body = 1 << 20;
     policy->maximum_reply = 1 << 20;

@@ -238,14 +238,157 @@ static void draw_flood(struct scenario *scenario, struct dice *dice)
     scenario->unsafe_percent = (unsigned)dice_between(dice, 0, 20);
 }
 
+static void draw_cache_limits(struct scenario *scenario, struct dice *dice)
+{
+    scenario->cache_entries = dice_chance(dice, 600) ? 10000 : (size_t)dice_spread(dice, 1, 20);
+    scenario->cache_bytes =
+        dice_chance(dice, 600) ? 16 << 20 : (size_t)dice_spread(dice, 500, 20000);
+    scenario->serves_stale = dice_chance(dice, 200);
+}
+
+/* Nodes whose answers may be kept, and what can be wrong with them. */
+static void draw_keeping(struct model_traits *traits, struct dice *dice)
+{
+    traits->has_etags = dice_chance(dice, 700);
+    traits->has_json = dice_chance(dice, 500);
+    traits->ages_errors = dice_chance(dice, 500);
+    traits->max_age_max_s = (unsigned)dice_spread(dice, 1, 300);
+    traits->has_same_etags = dice_chance(dice, 100);
+    traits->misvalid_permille = dice_chance(dice, 800) ? 0 : (unsigned)dice_spread(dice, 10, 500);
+    traits->fails_permille = dice_chance(dice, 800) ? 0 : (unsigned)dice_spread(dice, 10, 500);
+}
+
+/* Nothing goes wrong on the way, so that all that does is the gateway's. */
+static void make_sound(struct scenario *scenario, struct dice *dice)
+{
+    struct settings *settings = &scenario->settings;
+
+    scenario->is_sound = true;
+    settings_init(settings);
+    if (dice_chance(dice, 500)) {
+        settings->has_unsafe_timing = true;
+        settings->nstart = 8;
+    }
+    scenario->outstanding = 1000;
+    scenario->uses_names = scenario->drains = false;
+    scenario->loss_permille = scenario->duplicate_permille = 0;
+    scenario->trouble_us = scenario->stall_us = scenario->memory_per_million = 0;
+    scenario->prefer_percent = 0;
+    /* A slot for each, in time. */
+    scenario->delay_min_us = 5 * MS;
+    scenario->delay_max_us = dice_spread(dice, 6, 50) * MS;
+    if (scenario->gap_us < scenario->burst * (uint64_t)(300 * MS))
+        scenario->gap_us = scenario->burst * (uint64_t)(300 * MS);
+    for (unsigned i = 0; i < scenario->nodes; i++) {
+        struct model_traits *traits = &scenario->traits[i];
+        traits->reset_permille = traits->ackless_percent = traits->non_percent = 0;
+        traits->challenges = false;
+        traits->think_max_us = 150 * MS;
+        traits->separate_max_us = 2 * S;
+    }
+}
+
+/* Clients that want nothing but the value, and nodes that have it. */
+static void make_plain(struct scenario *scenario, struct dice *dice)
+{
+    scenario->is_plain = true;
+    scenario->reloads = scenario->serves_stale = false;
+    scenario->wish_percent = scenario->known_percent = 0;
+    scenario->unsafe_percent = dice_chance(dice, 500) ? 0 : 3;
+    scenario->cache_entries = 10000;
+    scenario->cache_bytes = 16 << 20;
+    for (unsigned i = 0; i < scenario->nodes; i++) {
+        scenario->traits[i].has_same_etags = false;
+        scenario->traits[i].misvalid_permille = scenario->traits[i].fails_permille = 0;
+    }
+}
+
+/* Everybody asks for one resource, whose node takes its time. */
+static void make_crowd(struct scenario *scenario, struct dice *dice)
+{
+    struct model_traits *traits = &scenario->traits[0];
+
+    scenario->nodes = 1;
+    scenario->settings.has_unsafe_timing = true;
+    scenario->settings.nstart = 8;
+    scenario->untagged_percent = 100;
+    scenario->marks = dice_below(dice, 3);
+    scenario->burst = 1 + dice_below(dice, 3);
+    scenario->gap_us = scenario->burst * dice_between(dice, 50, 300) * MS;
+    scenario->unsafe_percent = dice_chance(dice, 300) ? 0 : (unsigned)dice_between(dice, 3, 20);
+    /* What clients remember the cache has forgotten. */
+    if (dice_chance(dice, 500)) {
+        scenario->cache_entries = 1;
+        scenario->marks = 2;
+        scenario->known_percent = 60;
+        traits->has_etags = true;
+        traits->has_same_etags = false;
+        traits->misvalid_permille = traits->fails_permille = 0;
+    }
+    traits->resources = 1;
+    traits->separate_percent = 100;
+    traits->separate_min_us = 0;
+    traits->separate_max_us = 3 * S;
+    traits->think_max_us = 20 * MS;
+    traits->acts_at_once = true;
+}
+
+/* Clients that ask for few things again and again, several at once, with all that HTTP lets them
+ * say of caches. */
+static void draw_shares(struct scenario *scenario, struct dice *dice)
+{
+    scenario->name = "shares";
+    scenario->shares = true;
+    scenario->has_blocks = scenario->cuts_transfers = false;
+    scenario->settings.block_size = scenario->settings.blockwise_threshold = 1024;
+    scenario->value_size = dice_spread(dice, 40, 900);
+    scenario->nodes = 1 + dice_below(dice, 3);
+    scenario->forge_permille = scenario->corrupt_permille = 0;
+    scenario->untagged_percent = (unsigned)dice_between(dice, 50, 100);
+    scenario->unsafe_percent = dice_chance(dice, 300) ? 0 : (unsigned)dice_spread(dice, 1, 40);
+    scenario->wish_percent = dice_chance(dice, 300) ? 0 : (unsigned)dice_between(dice, 1, 80);
+    scenario->known_percent = dice_chance(dice, 300) ? 0 : (unsigned)dice_between(dice, 1, 80);
+    scenario->marks = dice_below(dice, 4);
+    scenario->requests = (unsigned)dice_between(dice, 50, 300);
+    scenario->burst = dice_chance(dice, 500) ? 1 : (unsigned)dice_spread(dice, 2, 30);
+    scenario->gap_us = dice_spread(dice, 10 * MS, 20 * S);
+    scenario->change_us = dice_chance(dice, 300) ? 0 : dice_spread(dice, S, 60 * S);
+    for (unsigned i = 0; i < scenario->nodes; i++) {
+        struct model_traits *traits = &scenario->traits[i];
+        traits->resources = 1 + dice_below(dice, 3);
+        traits->tells_by_format = traits->takes_no_blocks = false;
+        traits->block_size = traits->plain_max = 1024;
+        traits->body_max = MODEL_VALUE_MAX;
+        traits->answer_size = 0;
+        traits->forgets_permille = traits->changes_permille = traits->repeats_permille = 0;
+        traits->skips_permille = traits->trims_permille = 0;
+        traits->shrinks_blocks = false;
+        draw_keeping(traits, dice);
+    }
+    if (dice_chance(dice, 500))
+        return;
+    make_sound(scenario, dice);
+    if (dice_chance(dice, 400))
+        make_plain(scenario, dice);
+    else if (dice_chance(dice, 600))
+        make_crowd(scenario, dice);
+}
+
 /* Worlds in which one thing happens more often than by chance. */
 static void draw_special(struct scenario *scenario, uint64_t seed)
 {
     struct dice dice;
 
     dice_init(&dice, seed, 2);
-    if (dice_chance(&dice, 60))
+    if (dice_chance(&dice, 60)) {
         draw_transfers(scenario, &dice);
+        return;
+    }
+    dice_init(&dice, seed, 3);
+    if (dice_chance(&dice, 500))
+        draw_cache_limits(scenario, &dice);
+    if (scenario->cache_entries > 0 && dice_chance(&dice, 500))
+        draw_shares(scenario, &dice);
 }
 
 void scenario_draw(struct scenario *scenario, uint64_t seed)

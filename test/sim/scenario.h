@@ -49,6 +49,16 @@ struct scenario {
     bool reloads;
     bool drains;
     unsigned memory_per_million; /* of the allocations fail */
+
+    size_t cache_entries; /* 0: no cache */
+    size_t cache_bytes;
+    bool serves_stale;      /* "stale_if_error" */
+    bool shares;            /* clients ask for a few things again and again */
+    bool is_plain;          /* and want nothing special: a request of CoAP more than needed shows */
+    bool is_sound;          /* everything is answered soon: no 502 and no 504 has a cause */
+    unsigned marks;         /* queries, beside none */
+    unsigned wish_percent;  /* of the GETs have a Cache-Control */
+    unsigned known_percent; /* have an If-None-Match */
 };
 
 /* Draws the scenario of a seed. */

@@ -88,6 +88,22 @@ static bool expect_reply(struct place *place, const struct wire_message *message
     return false;
 }
 
+/* A CON that has its MID and token is taken for a copy of it. */
+static void remember_non(struct place *place, const struct wire_message *message)
+{
+    struct wire_seen *seen = *mid_map_at(&place->came, message->mid);
+
+    if (seen == NULL)
+        *mid_map_at(&place->came, message->mid) = seen = memory_take(sizeof *seen);
+    *seen = (struct wire_seen){
+        .came_us = place->world->now_us,
+        .token_length = message->token_length,
+        .replied = WIRE_ACK,
+        .order = place->world->totals->came,
+    };
+    memcpy(seen->token, message->token, sizeof seen->token);
+}
+
 /* Nobody waits any more behind the deadline of a transfer: what comes is reset. */
 static bool may_be_cut(const struct place *place, const struct wire_record *record)
 {
@@ -117,10 +133,14 @@ static void came_response(struct place *place, const struct wire_message *messag
         record != NULL && (record->is_doubtful || may_be_cut(place, record) ||
                            place->world->now_us >= wire_gone_us(place, record, true));
 
+    if (message->type == WIRE_NON && is_welcome)
+        remember_non(place, message);
     bool is_copy =
         message->type == WIRE_CON && expect_reply(place, message, is_welcome, is_doubtful);
-    if (is_welcome)
+    if (is_welcome) {
         note_confirmed(record, message);
+        store_watch_came(place, record, message);
+    }
     if (is_welcome && place->world->scenario.has_blocks &&
         (is_copy || may_be_earlier(record, message)))
         record->is_doubtful = true;

@@ -193,7 +193,8 @@ struct asking *wire_find_asking(struct world *world, const struct wire_message *
     for (size_t i = 0; i < message->option_count; i++) {
         const struct wire_option *option = &message->options[i];
         uint32_t number = 0;
-        if (option->number != WIRE_URI_QUERY || option->length < 3 || option->value[0] != 'q')
+        if (option->number != WIRE_URI_QUERY || option->length < 3 || option->value[0] != 'q' ||
+            option->value[2] < '0' || option->value[2] > '9')
             continue;
         for (size_t j = 2; j < option->length; j++)
             number = number * 10 + (uint32_t)(option->value[j] - '0');

@@ -19,6 +19,16 @@ enum { MS = 1000, S = 1000000, EXCHANGE_LIFETIME_S = 247 };
 
 enum wire_state { WIRE_OPEN, WIRE_ACKED, WIRE_CLOSED };
 
+/* What a request asks for, as far as answers depend on it. */
+struct wire_wish {
+    uint8_t code;
+    int resource; /* -1: none of ours */
+    int accept;   /* -1: none */
+    bool has_host;
+    bool has_etag;
+    char mark[12];
+};
+
 struct wire_record {
     TAILQ_ENTRY(wire_record) link; /* of the place's live ones: OPEN or ACKED */
     enum wire_state state;
@@ -35,6 +45,7 @@ struct wire_record {
     int64_t sends_at; /* offset of the block of the body that it brings; -1: none */
     int64_t asks_at;  /* offset of the block of the answer that it asks for; -1: none */
     struct asking *asking;
+    struct wire_wish wish;
 };
 
 struct wire_seen {

@@ -124,6 +124,30 @@ static void judge_block(const struct place *place, const struct wire_record *rec
     asking->block_number = wire_uint(message, WIRE_BLOCK1, 0) >> 4;
 }
 
+static struct wire_wish read_wish(const struct wire_message *message)
+{
+    const struct wire_option *path = wire_find(message, WIRE_URI_PATH);
+    const struct wire_option *query = wire_find(message, WIRE_URI_QUERY);
+    struct wire_wish wish = {
+        .code = message->code,
+        .resource = -1,
+        .accept = -1,
+        .has_host = wire_find(message, WIRE_URI_HOST) != NULL,
+        .has_etag = wire_find(message, WIRE_ETAG) != NULL,
+    };
+
+    if (path != NULL && path->length > 1 && path->value[0] == 'r')
+        wish.resource = path->length == 2 ? path->value[1] - '0'
+                                          : 10 * (path->value[1] - '0') + path->value[2] - '0';
+    if (wish.resource >= MODEL_RESOURCES_MAX)
+        wish.resource = -1;
+    if (wire_find(message, WIRE_ACCEPT) != NULL)
+        wish.accept = (int)wire_uint(message, WIRE_ACCEPT, 0);
+    if (query != NULL && query->length > 2 && query->length - 2u < sizeof wish.mark)
+        memcpy(wish.mark, query->value + 2, query->length - 2u);
+    return wish;
+}
+
 static void open_record(struct place *place, const struct wire_message *message, uint64_t digest,
                         size_t length)
 {
@@ -155,11 +179,13 @@ static void open_record(struct place *place, const struct wire_message *message,
         .transmissions = 1,
         .asking = wire_find_asking(world, message),
     };
+    record->wish = read_wish(message);
     record->sends_at = wire_block_offset(message, WIRE_BLOCK1);
     record->asks_at = wire_block_offset(message, WIRE_BLOCK2);
     judge_restarts(place, record);
     judge_transfer_time(place, record);
     judge_block(place, record, message);
+    store_watch_sent(place, record);
     memcpy(record->token, message->token, sizeof record->token);
     TAILQ_INSERT_TAIL(&place->live, record, link);
     if (record->asking != NULL)

@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "blockwise.h"
+#include "cache.h"
 #include "capability.h"
+#include "core_private.h"
 #include "exchange.h"
 #include "memory.h"
 #include "message_layer.h"
@@ -28,6 +30,7 @@ enum {
     EXCHANGE_LIFETIME_S = 247,
     ENDPOINTS_MAXIMUM = 20000,
     MIDS_SPENT = 60000,
+    PENDING_BYTES_MAX = 1024,
 };
 
 /* The time of day has no handle in core_options: the daemon has just one, and so has a world. */
@@ -237,6 +240,19 @@ static void judge_bounds(struct world *world, struct place *place)
                message_layer_outstanding(messages));
 }
 
+/* What is stored; requests under way count in bytes, too, but are not thrown away. */
+static void judge_cache(struct world *world)
+{
+    const struct cache_counts counts = cache_count(world->core->cache);
+    const struct scenario *scenario = &world->scenario;
+
+    judge_that(world->judge, INVARIANT_CACHE_BOUNDED,
+               counts.entries <= scenario->cache_entries &&
+                   counts.bytes <=
+                       scenario->cache_bytes + core_exchange_count(world->core) * PENDING_BYTES_MAX,
+               "%zu entries and %zu bytes are stored", counts.entries, counts.bytes);
+}
+
 static void audit(void *handle, void *subject)
 {
     struct world *world = handle;
@@ -246,6 +262,7 @@ static void audit(void *handle, void *subject)
     if (world_is_stalled(world))
         return;
     clients_audit(world);
+    judge_cache(world);
     for (unsigned i = 0; i < world->scenario.nodes; i++) {
         wire_watch_audit(&world->places[i]);
         judge_slots(world, &world->places[i]);

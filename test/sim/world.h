@@ -18,6 +18,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "cache_control.h"
 #include "channel.h"
 #include "core.h"
 #include "dice.h"
@@ -33,6 +34,9 @@
 
 struct request_layer;
 struct timers;
+struct store_change;
+struct store_grant;
+struct wire_message;
 struct wire_record;
 struct wire_seen;
 struct world;
@@ -45,6 +49,8 @@ enum {
 };
 
 /* --- what is known of each HTTP request --- */
+
+enum accepted { ACCEPTED_TEXT = 1, ACCEPTED_JSON = 2 };
 
 enum asking_state { ASKING_BODY, ASKING_PARKED, ASKING_ANSWERED, ASKING_GONE };
 
@@ -74,6 +80,13 @@ struct asking {
     unsigned tries;   /* that the gateway may make: candidates of Accept */
     bool uses_name;
     bool has_left;
+    /* of caches */
+    char mark[12];    /* its query, which stands before the value; "" for none */
+    unsigned accepts; /* bits of enum accepted; 0: anything */
+    struct cache_control wishes;
+    char known[64];       /* the tag of its If-None-Match; "" for none */
+    uint32_t known_value; /* that had the tag */
+    uint64_t looked_us;   /* when the gateway could look into its cache */
     /* what the wire and the node tell of it */
     unsigned transmissions;
     uint64_t acked_us; /* 0: never */
@@ -90,8 +103,9 @@ struct asking {
     bool was_executed;
     /* while the client is there */
     struct http_request http;
-    struct http_field fields[4];
+    struct http_field fields[6];
     char prefer[48];
+    char directives[48];
     char target[96];
     char length_text[16];
     uint8_t *body;
@@ -114,6 +128,16 @@ struct value_history {
     size_t capacity;
 };
 
+/* What the gateway may have of a resource. */
+struct store_book {
+    struct store_grant *grants; /* answers that came, by their arrival */
+    size_t grant_count, grant_capacity;
+    struct store_change *changes; /* that clients were told of */
+    size_t change_count, change_capacity;
+    char tag[64]; /* that a client was told last, and its value */
+    uint32_t tag_value;
+};
+
 TAILQ_HEAD(wire_records, wire_record);
 TAILQ_HEAD(questions, question);
 
@@ -127,6 +151,7 @@ struct place {
     unsigned epoch; /* counts reboots */
     uint64_t scheduled_us;
     struct value_history histories[MODEL_RESOURCES_MAX];
+    struct store_book books[MODEL_RESOURCES_MAX]; /* of store_watch */
     /* of wire_watch */
     struct wire_records live;
     unsigned opened;         /* interactions */
@@ -280,6 +305,19 @@ bool wire_watch_is_idle(struct place *place);
 /* True when the gateway cannot have given the node up: it has answered not long ago. */
 bool wire_watch_is_lively(const struct place *place);
 void wire_watch_clear(struct place *place);
+
+/* store_watch.c */
+/* An answer has come to the gateway. */
+void store_watch_came(struct place *place, const struct wire_record *record,
+                      const struct wire_message *message);
+/* A request for a value leaves the gateway. */
+void store_watch_sent(struct place *place, const struct wire_record *record);
+/* A client was told that its request may have had an effect. */
+void store_watch_changed(const struct asking *asking);
+/* A client was given that value (0: that there is none), or told that it still has it. */
+void store_watch_answered(const struct asking *asking, const struct http_reply *reply,
+                          uint32_t value);
+void store_watch_clear(struct place *place);
 
 /* name_service.c */
 struct resolver name_service(struct world *world);

@@ -32,6 +32,14 @@ INVARIANT(BLOCKS_IN_TURN, "blocks-in-turn",
           "a block of a body goes behind the one before, which the node has confirmed")
 INVARIANT(FRESH, "fresh", "what may have been kept back and replayed meets no challenge")
 INVARIANT(OWN_ECHO, "own-echo", "an Echo goes to no other node than the one that it came from")
+INVARIANT(FRESH_VALUE, "fresh-value",
+          "an answer has come from its node within its Max-Age, and behind the last known change")
+INVARIANT(OWN_KEY, "own-key", "an answer has the query and the media type that were asked for")
+INVARIANT(OWN_TAGS, "own-tags", "304 goes to those whose tag is that of the value")
+INVARIANT(TOLD_AGE, "told-age", "a client is told no longer life of an answer than it has left")
+INVARIANT(WISHES, "wishes", "what a client asks of caches is kept to")
+INVARIANT(SHARED, "shared", "what is asked for already, or fresh, is not asked for again")
+INVARIANT(CACHE_BOUNDED, "cache-bounded", "no more is stored than the limits allow")
 INVARIANT(MONITOR, "monitor", "who does not wait finds the result of the request later")
 INVARIANT(CON_REPLIED, "con-replied",
           "each copy of a CON is acknowledged or reset, as the first was")
