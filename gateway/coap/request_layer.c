@@ -450,7 +450,9 @@ void request_layer_set_maximum(struct request_layer *layer, size_t maximum_reque
 void request_layer_set_peer_events(struct request_layer *layer,
                                    const struct request_peer_events *events)
 {
-    layer->peer_events = events == NULL ? (struct request_peer_events){0} : *events;
+    static const struct request_peer_events none = {0};
+
+    layer->peer_events = events == NULL ? none : *events;
 }
 
 void request_layer_give_up(struct request_layer *layer, const struct endpoint_address *peer)
