@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "allocation.h"
+#include "memory_account.h"
 
 static struct rest_request response;
 static struct rest_message copy;
@@ -251,6 +252,51 @@ START_TEST(its_size_is_that_of_its_block)
 }
 END_TEST
 
+/* Without memory for its body it is not held: the node is asked for all of it (SEC-19). */
+START_TEST(a_large_one_is_lent_only_where_there_is_room)
+{
+    struct memory_account account = {.maximum = 30000};
+    struct representation *large;
+    static char text[10001];
+    size_t size;
+
+    memset(text, 't', sizeof text - 1);
+    begin(REST_CODE(2, 5), text);
+    large = keep(0);
+    size = representation_size(large);
+    memory_account_add(&account, 20000);
+    ck_assert(!representation_lend(large, &account));
+    ck_assert_uint_eq(account.used, 20000);
+    memory_account_give(&account, 20000);
+    ck_assert(representation_lend(large, &account));
+    ck_assert_uint_eq(account.used, size);
+    /* Its bytes are there only once, however many hold it. */
+    memory_account_add(&account, 20000);
+    ck_assert(representation_lend(large, &account));
+    ck_assert_uint_eq(account.used, 20000 + size);
+    representation_return(large);
+    ck_assert_uint_eq(account.used, 20000 + size);
+    representation_return(large);
+    ck_assert_uint_eq(account.used, 20000);
+    representation_release(large);
+}
+END_TEST
+
+START_TEST(a_small_one_is_lent_without_room_too)
+{
+    struct memory_account account = {.used = 40000, .maximum = 30000};
+    struct representation *small;
+
+    begin(REST_CODE(2, 5), "21.5");
+    small = keep(0);
+    ck_assert(representation_lend(small, &account));
+    ck_assert_uint_eq(account.used, 40000 + representation_size(small));
+    representation_return(small);
+    ck_assert_uint_eq(account.used, 40000);
+    representation_release(small);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("representation");
@@ -268,6 +314,8 @@ int main(void)
     tcase_add_test(tests, only_an_unauthorized_with_echo_is_a_challenge);
     tcase_add_test(tests, it_lives_until_the_last_reference_goes);
     tcase_add_test(tests, its_size_is_that_of_its_block);
+    tcase_add_test(tests, a_large_one_is_lent_only_where_there_is_room);
+    tcase_add_test(tests, a_small_one_is_lent_without_room_too);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);
