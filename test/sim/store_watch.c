@@ -194,6 +194,8 @@ void store_watch_sent(struct place *place, const struct wire_record *record)
         const struct store_grant *grant = &book->grants[i];
         if (!is_same_key(&grant->wish, wish))
             continue;
+        if (has_changed(book, wish->mark, wish->has_host, grant->sent_us, UINT64_MAX))
+            return;
         judge_that(world->judge, INVARIANT_SHARED,
                    !grant->is_kept || grant->arrived_us == world->now_us ||
                        world->now_us >= grant->arrived_us + grant->max_age_us,
