@@ -3,7 +3,8 @@
 #define COAPGW_TEXT_H
 
 /*
- * text: checked numbers, hex, UTF-8. No locale, no allocation.
+ * text: checked numbers, hex, base64, UTF-8, JSON strings, times. No locale; nothing is allocated
+ * but by the buffers that are written to.
  */
 
 #include <stdbool.h>
@@ -29,6 +30,14 @@ size_t text_utf8_sequence(const void *bytes, size_t length);
 bool text_is_utf8(const void *bytes, size_t length);
 /* Appends the bytes with each offending byte replaced by U+FFFD. 0 or -1 as buffer_append. */
 int text_repair_utf8(struct buffer *out, const void *bytes, size_t length);
+/* Appends a JSON string with its quotes (RFC 8259 7), repaired as above. 0 or -1. */
+int text_to_json(struct buffer *out, const void *bytes, size_t length);
+/* Appends the bytes in base64 with padding (RFC 4648 4). 0 or -1. */
+int text_to_base64(struct buffer *out, const void *bytes, size_t length);
+enum { TEXT_TIME_SIZE = sizeof "2000-01-01T00:00:00.000Z" };
+/* Milliseconds since 1970 as a time of RFC 3339, UTC; outside of the years 0 to 9999, which it
+ * cannot tell, the nearest that it can. */
+void text_to_time(int64_t unix_ms, char out[TEXT_TIME_SIZE]);
 /* ASCII only. */
 char text_lower(char c);
 bool text_equal_ignoring_case(const char *a, const char *b);

@@ -43,43 +43,12 @@ static void append_title(struct buffer *out, const struct problem *problem)
                   name ? " " : "", name ? name : "");
 }
 
-/* RFC 8259 7: what must be escaped, and nothing else. The text is valid UTF-8. */
-static void append_escaped(struct buffer *out, const char *text, size_t length)
-{
-    for (size_t i = 0; i < length; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c == '"' || c == '\\')
-            buffer_printf(out, "\\%c", c);
-        else if (c < 0x20)
-            buffer_printf(out, "\\u%04x", c);
-        else
-            buffer_append_char(out, (char)c);
-    }
-}
-
-static void append_string(struct buffer *out, const char *text)
-{
-    size_t length = strlen(text);
-    buffer_append_char(out, '"');
-    if (text_is_utf8(text, length)) {
-        append_escaped(out, text, length);
-    } else {
-        /* U+FFFD takes three bytes. */
-        struct buffer repaired;
-        buffer_init(&repaired, 3 * length);
-        if (text_repair_utf8(&repaired, text, length) == 0)
-            append_escaped(out, repaired.data, repaired.length);
-        buffer_clear(&repaired);
-    }
-    buffer_append_char(out, '"');
-}
-
 static void append_member(struct buffer *out, const char *name, const char *text)
 {
     if (!text)
         return;
     buffer_printf(out, ",\"%s\":", name);
-    append_string(out, text);
+    text_to_json(out, text, strlen(text));
 }
 
 static void write_json(const struct problem *problem, struct buffer *out)

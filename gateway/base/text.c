@@ -2,8 +2,9 @@
 #include "text.h"
 
 /*
- * text: checked reading of numbers, hex digits and UTF-8 from untrusted bytes. Everything is ASCII
- * by definition and not by locale: a header field means the same wherever the daemon runs.
+ * text: checked reading of numbers, hex digits and UTF-8 from untrusted bytes, and writing of bytes
+ * and times as text. Everything is ASCII by definition and not by locale: a header field means the
+ * same wherever the daemon runs. The calendar is reckoned here: gmtime() needs a wide time_t.
  */
 
 #include <string.h>
@@ -147,6 +148,103 @@ int text_repair_utf8(struct buffer *out, const void *bytes, size_t length)
         }
     }
     return 0;
+}
+
+static bool is_escaped_in_json(uint8_t c)
+{
+    return c < 0x20 || c == '"' || c == '\\';
+}
+
+static void escape_json(struct buffer *out, uint8_t c)
+{
+    if (c < 0x20) {
+        buffer_printf(out, "\\u%04x", c);
+    } else {
+        buffer_append_char(out, '\\');
+        buffer_append_char(out, (char)c);
+    }
+}
+
+int text_to_json(struct buffer *out, const void *bytes, size_t length)
+{
+    const uint8_t *in = bytes;
+    buffer_append_char(out, '"');
+    while (length > 0 && !out->failed) {
+        size_t plain = 0; /* a run that needs no escape is copied at once */
+        while (plain < length && !is_escaped_in_json(in[plain])) {
+            plain++;
+        }
+        text_repair_utf8(out, in, plain);
+        in += plain;
+        length -= plain;
+        if (length > 0) {
+            escape_json(out, *in++);
+            length--;
+        }
+    }
+    buffer_append_char(out, '"');
+    return out->failed ? -1 : 0;
+}
+
+int text_to_base64(struct buffer *out, const void *bytes, size_t length)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const uint8_t *in = bytes;
+    for (; length > 0; in += 3, length -= 3) {
+        size_t count = length < 3 ? length : 3;
+        uint32_t group = (uint32_t)in[0] << 16;
+        group |= count > 1 ? (uint32_t)in[1] << 8 : 0;
+        group |= count > 2 ? in[2] : 0;
+        char four[4] = {digits[group >> 18], digits[group >> 12 & 63],
+                        count > 1 ? digits[group >> 6 & 63] : '=',
+                        count > 2 ? digits[group & 63] : '='};
+        if (buffer_append(out, four, sizeof four) != 0) {
+            return -1;
+        }
+        if (count < 3) {
+            break;
+        }
+    }
+    return 0;
+}
+
+static void write_digits(char *at, unsigned count, unsigned value)
+{
+    while (count > 0) {
+        at[--count] = (char)('0' + value % 10);
+        value /= 10;
+    }
+}
+
+void text_to_time(int64_t unix_ms, char out[TEXT_TIME_SIZE])
+{
+    static const int64_t earliest = -62167219200000; /* 0000-01-01 */
+    static const int64_t latest = 253402300799999;   /* the end of 9999-12-31 */
+    static const int64_t day_ms = 86400000;
+    unix_ms = unix_ms < earliest ? earliest : unix_ms > latest ? latest : unix_ms;
+
+    /* From a 1 March on, the leap day is the last of its year; an era of 400 years has 146097 days.
+     * Years count from 400 before our era, so that all of them are positive. */
+    uint32_t ms = (uint32_t)((unix_ms - earliest) % day_ms);
+    uint32_t since = (uint32_t)((unix_ms - earliest) / day_ms) + 146097 - 60;
+    uint32_t era = since / 146097;
+    uint32_t in_era = since % 146097;
+    uint32_t year = (in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) / 365;
+    uint32_t in_year = in_era - (365 * year + year / 4 - year / 100);
+    uint32_t month = (5 * in_year + 2) / 153; /* 0 is March */
+    uint32_t day = in_year - (153 * month + 2) / 5 + 1;
+    bool is_next_year = month >= 10;
+    month = is_next_year ? month - 9 : month + 3;
+    year = era * 400 + year + is_next_year - 400;
+
+    memcpy(out, "0000-00-00T00:00:00.000Z", TEXT_TIME_SIZE);
+    write_digits(out, 4, year);
+    write_digits(out + 5, 2, month);
+    write_digits(out + 8, 2, day);
+    write_digits(out + 11, 2, ms / 3600000);
+    write_digits(out + 14, 2, ms / 60000 % 60);
+    write_digits(out + 17, 2, ms / 1000 % 60);
+    write_digits(out + 20, 3, ms % 1000);
 }
 
 char text_lower(char c)

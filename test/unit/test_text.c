@@ -4,8 +4,10 @@
 /* test_text: tables of what is and what is not a number, hex, UTF-8 and a token. */
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "buffer.h"
 
@@ -157,6 +159,82 @@ START_TEST(a_token_has_only_the_characters_of_rfc_9110)
 }
 END_TEST
 
+START_TEST(json_strings_escape_what_they_must_and_are_utf8)
+{
+    struct buffer out;
+    buffer_init(&out, 100);
+    ck_assert_int_eq(text_to_json(&out, "a\"\\/\x1f\0\x7f\xc3\xa4\xff\"", 11), 0);
+    ck_assert_str_eq(buffer_text(&out), "\"a\\\"\\\\/\\u001f\\u0000\x7f\xc3\xa4\xef\xbf\xbd\\\"\"");
+    buffer_clear(&out);
+    ck_assert_int_eq(text_to_json(&out, NULL, 0), 0);
+    ck_assert_str_eq(buffer_text(&out), "\"\"");
+    buffer_clear(&out);
+    buffer_init(&out, 3);
+    ck_assert_int_eq(text_to_json(&out, "ab", 2), -1);
+    buffer_clear(&out);
+}
+END_TEST
+
+START_TEST(base64_has_the_test_vectors_of_rfc_4648)
+{
+    static const struct {
+        const char *bytes, *text;
+    } cases[] = {
+        {"", ""},
+        {"f", "Zg=="},
+        {"fo", "Zm8="},
+        {"foo", "Zm9v"},
+        {"foob", "Zm9vYg=="},
+        {"fooba", "Zm9vYmE="},
+        {"foobar", "Zm9vYmFy"},
+        {"\xfb\xff\xbf", "+/+/"},
+    };
+    struct buffer out;
+    buffer_init(&out, 8);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ck_assert_int_eq(text_to_base64(&out, cases[i].bytes, strlen(cases[i].bytes)), 0);
+        ck_assert_str_eq(buffer_text(&out), cases[i].text);
+        buffer_clear(&out);
+    }
+    ck_assert_int_eq(text_to_base64(&out, "fooooo1", 7), -1);
+    buffer_clear(&out);
+}
+END_TEST
+
+START_TEST(times_are_those_of_the_c_library_within_the_years_that_have_four_digits)
+{
+    char text[TEXT_TIME_SIZE], expected[64];
+    /* a step that is no multiple of a day and meets every day of the year */
+    for (int64_t s = -62167219200; s < 253402300800; s += 86399 * 31) {
+        time_t seconds = (time_t)s;
+        struct tm tm;
+        ck_assert_ptr_nonnull(gmtime_r(&seconds, &tm));
+        unsigned ms = (unsigned)((s + 62167219200) % 1000);
+        ck_assert_uint_lt(snprintf(expected, sizeof expected, "%04d-%02d-%02dT%02d:%02d:%02d.%03uZ",
+                                   tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
+                                   tm.tm_min, tm.tm_sec, ms),
+                          sizeof expected);
+        text_to_time(s * 1000 + ms, text);
+        ck_assert_str_eq(text, expected);
+    }
+    static const struct {
+        int64_t ms;
+        const char *text;
+    } cases[] = {
+        {0, "1970-01-01T00:00:00.000Z"},
+        {-1, "1969-12-31T23:59:59.999Z"},
+        {951782400000, "2000-02-29T00:00:00.000Z"},
+        {4107542400000, "2100-03-01T00:00:00.000Z"},
+        {INT64_MIN, "0000-01-01T00:00:00.000Z"},
+        {INT64_MAX, "9999-12-31T23:59:59.999Z"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        text_to_time(cases[i].ms, text);
+        ck_assert_str_eq(text, cases[i].text);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("text");
@@ -167,6 +245,9 @@ int main(void)
     tcase_add_test(tcase, repair_stops_when_the_buffer_is_full);
     tcase_add_test(tcase, case_is_folded_in_ascii_only);
     tcase_add_test(tcase, a_token_has_only_the_characters_of_rfc_9110);
+    tcase_add_test(tcase, json_strings_escape_what_they_must_and_are_utf8);
+    tcase_add_test(tcase, base64_has_the_test_vectors_of_rfc_4648);
+    tcase_add_test(tcase, times_are_those_of_the_c_library_within_the_years_that_have_four_digits);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
