@@ -145,7 +145,7 @@ static const char *check_head(const struct bytes *head)
     return NULL;
 }
 
-static const char *read_head(struct http_client *client, struct gateway_process *gateway,
+const char *http_client_head(struct http_client *client, struct gateway_process *gateway,
                              double until)
 {
     struct bytes *input = &client->input;
@@ -242,7 +242,7 @@ const char *http_client_response(struct http_client *client, struct gateway_proc
     bytes_empty(&client->response.body);
     bytes_empty(&client->response.head);
     client->response.status = 0;
-    const char *trouble = read_head(client, gateway, until);
+    const char *trouble = http_client_head(client, gateway, until);
     if (trouble != NULL)
         return trouble;
     bool is_head =

@@ -39,6 +39,10 @@ bool http_client_send(struct http_client *client, struct gateway_process *gatewa
 void http_client_note_request(struct http_client *client, bool is_head);
 /* Reads what is there; true when something came or the connection ended, waiting until `until`. */
 bool http_client_read(struct http_client *client, struct gateway_process *gateway, double until);
+/* Reads the status line and the fields of the next response; what follows stays in `input`, for
+ * those who read a body while it comes. NULL, or why it cannot be. */
+const char *http_client_head(struct http_client *client, struct gateway_process *gateway,
+                             double until);
 /* Reads the next response (interim ones included). NULL, or why it cannot be. */
 const char *http_client_response(struct http_client *client, struct gateway_process *gateway,
                                  double until);

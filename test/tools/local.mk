@@ -55,3 +55,15 @@ test_tools_udpfault_test_SOURCES = test/tools/udpfault-test.c test/tools/bytes.c
 test_tools_udpfault_test_LDADD =
 TESTS += test/tools/udpfault.sh
 EXTRA_DIST += test/tools/udpfault.sh
+
+# The reader of server-sent events and its own test.
+check_PROGRAMS += test/tools/sse-reader test/tools/sse-reader-test
+test_tools_sse_reader_SOURCES = test/tools/sse-reader.c test/tools/event_stream.c test/tools/event_stream.h \
+	test/tools/http_client.c test/tools/http_client.h test/tools/gateway_process.c \
+	test/tools/gateway_process.h test/tools/bytes.c test/tools/bytes.h
+test_tools_sse_reader_LDADD =
+test_tools_sse_reader_test_SOURCES = test/tools/sse-reader-test.c test/tools/bytes.c test/tools/bytes.h \
+	test/tools/gateway_process.c test/tools/gateway_process.h
+test_tools_sse_reader_test_LDADD =
+TESTS += test/tools/sse-reader.sh
+EXTRA_DIST += test/tools/sse-reader.sh
