@@ -3,7 +3,8 @@
 #define COAPGW_FRESHNESS_H
 
 /*
- * freshness: Max-Age arithmetic (RFC 7252 5.10.5, 10.2.2).
+ * freshness: Max-Age arithmetic (RFC 7252 5.10.5, 10.2.2), and which of two notifications is the
+ * newer one (RFC 7641 3.4).
  */
 
 #include <stdbool.h>
@@ -30,5 +31,16 @@ struct freshness_use {
  * 0 or -1. */
 int freshness_add_fields(const struct rest_message *response, const struct freshness_use *use,
                          struct http_reply *reply);
+
+/* A notification of an observation. */
+struct freshness_mark {
+    uint32_t number; /* its Observe option; the low 24 bits count */
+    uint64_t at_us;  /* when it came, by the monotonic clock */
+};
+/* True when the node sent `incoming` behind `freshest`, which came first: by the order of their
+ * numbers modulo 2^24, or because more than 128 seconds lie between them. Two of the same number
+ * are the same notification. */
+bool freshness_is_newer(const struct freshness_mark *freshest,
+                        const struct freshness_mark *incoming);
 
 #endif

@@ -11,6 +11,7 @@
  * without Max-Age 60 seconds; HTTP caches are told so only where that is meant: for 2.05 to a GET
  * or FETCH. Of an error only an explicit Max-Age counts, otherwise a node that was just plugged in
  * would look absent for a minute. For 4.29 and 5.03 Max-Age is the time to wait and no freshness.
+ * Notifications overtake each other on the way: the node numbers them modulo 2^24.
  */
 
 enum { MAX_AGE_LIMIT = INT32_MAX }; /* plus one: 2^31, RFC 9111 1.2.2 */
@@ -72,4 +73,16 @@ int freshness_add_fields(const struct rest_message *response, const struct fresh
                               use->is_private ? "private, " : "", remaining(max_age, use->age_us));
     /* HTTP caches may guess a lifetime for a 204 or 404 that says nothing (RFC 9110 15.1). */
     return use->is_cacheable_method || is_error ? add_no_store(reply) : 0;
+}
+
+bool freshness_is_newer(const struct freshness_mark *freshest,
+                        const struct freshness_mark *incoming)
+{
+    static const uint32_t modulus = UINT32_C(1) << 24;
+    static const uint64_t forgotten_us = UINT64_C(128) * 1000000;
+
+    if (incoming->at_us > freshest->at_us && incoming->at_us - freshest->at_us > forgotten_us)
+        return true;
+    uint32_t ahead = (incoming->number - freshest->number) % modulus;
+    return ahead > 0 && ahead < modulus / 2;
 }

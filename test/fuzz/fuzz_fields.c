@@ -133,6 +133,21 @@ static void check_preferences(const struct http_request *request)
     FUZZ_CHECK(fields_via_names(&more, "gw.example"));
 }
 
+/* Two notifications, their numbers and the time between them made of the first bytes: at most one
+ * is the newer, and a long silence makes the later one so. */
+static void check_order(struct fuzz_input input)
+{
+    struct freshness_mark marks[2] = {{0, 0}, {0, 0}};
+
+    for (size_t i = 0; i < 8; i++)
+        marks[i % 2].number = marks[i % 2].number << 8 | fuzz_take_byte(&input);
+    bool is_newer = freshness_is_newer(&marks[0], &marks[1]);
+    FUZZ_CHECK(!is_newer || !freshness_is_newer(&marks[1], &marks[0]));
+    marks[1].at_us = 1000000 * (uint64_t)fuzz_take_byte(&input);
+    bool is_late = marks[1].at_us > 128000000;
+    FUZZ_CHECK(freshness_is_newer(&marks[0], &marks[1]) == (is_newer || is_late));
+}
+
 /* Locations and freshness of a response whose options are the rest of the input. */
 static void check_response(struct fuzz_input *input)
 {
@@ -181,6 +196,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct http_field fields[FUZZ_FIELDS_MAX];
     struct rest_request coap;
     int accept;
+
+    check_order(input);
     struct http_request request = {
         .method = methods[fuzz_take_byte(&input) % (sizeof methods / sizeof *methods)],
         .fields = fields,

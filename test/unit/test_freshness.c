@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "freshness.h"
 
-/* test_freshness: Max-Age as Cache-Control and Retry-After (RFC 7252 5.10.5, RFC 8516 4). */
+/* test_freshness: Max-Age as Cache-Control and Retry-After (RFC 7252 5.10.5, RFC 8516 4), and
+ * the order of notifications (RFC 7641 3.4). */
 
 #include <check.h>
 #include <stdlib.h>
@@ -169,6 +170,39 @@ START_TEST(a_full_reply_is_reported)
 }
 END_TEST
 
+/* RFC 7641 3.4, as it stands there. */
+static bool is_newer_by_the_rfc(uint64_t v1, uint64_t t1_s, uint64_t v2, uint64_t t2_s)
+{
+    return (v1 < v2 && v2 - v1 < 1 << 23) || (v1 > v2 && v1 - v2 > 1 << 23) || t2_s > t1_s + 128;
+}
+
+START_TEST(of_notifications_the_newer_one_is_that_of_rfc_7641)
+{
+    static const uint32_t numbers[] = {0,        1,        2,        100,      200,      0x7fffff,
+                                       0x800000, 0x800001, 0x8000c8, 0xfffffe, 0xffffff, 4711};
+    static const uint64_t seconds[] = {0, 1, 127, 128, 129, 130, 1000000};
+
+    for (size_t i = 0; i < LENGTH(numbers) * LENGTH(numbers); i++) {
+        for (size_t j = 0; j < LENGTH(seconds) * LENGTH(seconds); j++) {
+            uint32_t v1 = numbers[i / LENGTH(numbers)], v2 = numbers[i % LENGTH(numbers)];
+            uint64_t t1 = seconds[j / LENGTH(seconds)], t2 = seconds[j % LENGTH(seconds)];
+            const struct freshness_mark freshest = {v1, t1 * 1000000},
+                                        incoming = {v2, t2 * 1000000};
+            ck_assert_msg(freshness_is_newer(&freshest, &incoming) ==
+                              is_newer_by_the_rfc(v1, t1, v2, t2),
+                          "%u at %u, then %u at %u", v1, (unsigned)t1, v2, (unsigned)t2);
+        }
+    }
+    /* more than 128 seconds, by a microsecond; bits above the 24th say nothing */
+    const struct freshness_mark first = {9, 5}, later = {9, 128000006}, wide = {0x100000a, 5};
+    const struct freshness_mark not_later = {9, 128000005};
+    ck_assert(freshness_is_newer(&first, &later));
+    ck_assert(!freshness_is_newer(&first, &not_later));
+    ck_assert(freshness_is_newer(&first, &wide));
+    ck_assert(!freshness_is_newer(&wide, &first));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("freshness");
@@ -181,6 +215,7 @@ int main(void)
     tcase_add_test(tcase, of_what_was_stored_the_remaining_lifetime_is_told);
     tcase_add_test(tcase, what_is_private_says_so_where_it_may_be_kept);
     tcase_add_test(tcase, a_full_reply_is_reported);
+    tcase_add_test(tcase, of_notifications_the_newer_one_is_that_of_rfc_7641);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
