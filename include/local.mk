@@ -13,5 +13,5 @@ EXTRA_DIST += include/access.h include/allocation.h include/block_option.h inclu
 	include/problem.h include/random_source.h \
 	include/representation.h include/request_layer.h include/request_times.h \
 	include/resolver.h include/resolver_thread.h \
-	include/resource.h include/rest.h include/secure_random.h include/settings.h \
+	include/resource.h include/rest.h include/secure_random.h include/settings.h include/sse.h \
 	include/status.h include/template.h include/text.h include/timers.h include/uri.h

@@ -72,6 +72,11 @@ int media_to_reply(const struct media_table *table, uint16_t format, struct http
 /* The media type alone, or NULL when the number is unknown. */
 const char *media_type_text(const struct media_table *table, uint16_t format);
 
+/* True when a representation in `format` is text in UTF-8: text types without another charset,
+ * JSON, XML, links and other text formats of application/, none of them in a content coding. False
+ * when the number is unknown or MEDIA_FORMAT_NONE. */
+bool media_is_text(const struct media_table *table, int format);
+
 /* The Content-Formats that a client's Accept (and Accept-Encoding) allows, best first. */
 enum { MEDIA_CANDIDATES_MAX = 3 }; /* MEDIA-07 */
 struct media_choice {
@@ -90,5 +95,8 @@ bool media_is_accepted(const struct media_table *table, const struct http_reques
 /* The quality (0..1000) that the client's Accept gives to a media type such as
  * "application/problem+json"; without an Accept field 1000. */
 unsigned media_quality(const struct http_request *request, const char *type);
+/* True when Accept names the media type itself, in no range, and gives everything else less weight.
+ */
+bool media_is_preferred(const struct http_request *request, const char *type);
 
 #endif

@@ -9,8 +9,10 @@ libmappings_a_SOURCES += mappings/rest.c mappings/http_message.c mappings/method
 	mappings/cache_key.c mappings/cache_control.c \
 	mappings/field_list.c mappings/field_list.h \
 	mappings/problem.c mappings/problem_cbor.c mappings/problem_concise.c \
-	mappings/problem_reference.c mappings/link_format.c
-EXTRA_DIST += mappings/tables/codes.h mappings/tables/content_formats.h mappings/entity_tag.h \
+	mappings/problem_reference.c mappings/link_format.c \
+	mappings/sse.c
+EXTRA_DIST += mappings/tables/codes.h mappings/tables/content_formats.h \
+	mappings/tables/sse_states.h mappings/entity_tag.h \
 	mappings/media_syntax.h mappings/media_table.h mappings/problem_cbor.h \
 	mappings/problem_reference.h
 

@@ -331,6 +331,23 @@ unsigned media_quality(const struct http_request *request, const char *type)
     return has_ranges ? quality : 1000;
 }
 
+bool media_is_preferred(const struct http_request *request, const char *type)
+{
+    struct media_syntax syntax;
+    if (!media_syntax_read(&syntax, type, strlen(type), false, NULL))
+        return false;
+
+    struct walk walk = walk_accept(request);
+    struct range range;
+    unsigned own = 0, others = 0;
+    while (next_range(&walk, &range)) {
+        unsigned *best = fit(&range.syntax, &syntax) >= 2 ? &own : &others;
+        if (range.quality > *best)
+            *best = range.quality;
+    }
+    return own > others;
+}
+
 /* The client named the number itself and takes it. */
 static bool accepts_number(const struct http_request *request, uint16_t format)
 {

@@ -196,6 +196,44 @@ int media_to_reply(const struct media_table *table, uint16_t format, struct http
                : http_reply_add(reply, "Content-Encoding", "%s", entry->coding);
 }
 
+/* The media types of application/ that are text by their definition (RFC 6690, 7303, 7519, 9239).
+ */
+static bool is_application_text(const struct media_syntax *syntax)
+{
+    static const char *const types[] = {"application/xml", "application/link-format",
+                                        "application/javascript"};
+    static const char *const suffixes[] = {"+json", "+xml", "+jwt", "+jws", "+jer"};
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        if (media_span_equals(syntax->essence, types[i]))
+            return true;
+    }
+    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
+        if (media_span_ends_with(syntax->essence, suffixes[i]))
+            return true;
+    }
+    return media_syntax_is_json(syntax);
+}
+
+bool media_is_text(const struct media_table *table, int format)
+{
+    const struct media_entry *entry =
+        format >= 0 && format <= UINT16_MAX ? media_table_find(table, (uint16_t)format) : NULL;
+    if (!entry || entry->coding[0] != '\0')
+        return false;
+    struct media_syntax syntax;
+    media_entry_read(entry, &syntax);
+    const struct media_parameter *charset =
+        media_syntax_find(&syntax, (struct media_span){"charset", 7});
+    char name[16];
+    if (charset &&
+        (!media_parameter_copy(charset, name, sizeof name) ||
+         (!text_equal_ignoring_case(name, "utf-8") && !text_equal_ignoring_case(name, "us-ascii"))))
+        return false;
+    bool is_of_text = syntax.type_length == 4 &&
+                      text_equal_ignoring_case_n(syntax.essence.text, "text", syntax.type_length);
+    return is_of_text || is_application_text(&syntax);
+}
+
 const char *media_type_text(const struct media_table *table, uint16_t format)
 {
     const struct media_entry *entry = media_table_find(table, format);

@@ -11,6 +11,7 @@ FUZZ_REPLAYS = test/fuzz/replay_cache \
 	test/fuzz/replay_pdu \
 	test/fuzz/replay_problem \
 	test/fuzz/replay_response \
+	test/fuzz/replay_sse \
 	test/fuzz/replay_template \
 	test/fuzz/replay_uri
 check_PROGRAMS += $(FUZZ_REPLAYS)
@@ -25,6 +26,7 @@ FUZZ_TARGETS = test/fuzz/fuzz_cache \
 	test/fuzz/fuzz_pdu \
 	test/fuzz/fuzz_problem \
 	test/fuzz/fuzz_response \
+	test/fuzz/fuzz_sse \
 	test/fuzz/fuzz_template \
 	test/fuzz/fuzz_uri
 EXTRA_PROGRAMS += $(FUZZ_TARGETS)
@@ -103,6 +105,19 @@ test_fuzz_replay_response_LDFLAGS = $(replay_ldflags)
 test_fuzz_fuzz_response_SOURCES = test/fuzz/fuzz_response.c $(fuzz_common)
 test_fuzz_fuzz_response_LDADD = $(GATEWAY_LIBS)
 test_fuzz_fuzz_response_LDFLAGS = $(fuzz_ldflags)
+
+# with the parser that judges what is written
+event_stream = test/tools/event_stream.c test/tools/event_stream.h test/tools/bytes.c \
+	test/tools/bytes.h
+test_fuzz_replay_sse_SOURCES = test/fuzz/fuzz_sse.c test/fuzz/replay.c $(fuzz_common) \
+	$(event_stream)
+test_fuzz_replay_sse_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/test/tools
+test_fuzz_replay_sse_LDADD = $(GATEWAY_LIBS)
+test_fuzz_replay_sse_LDFLAGS = $(replay_ldflags)
+test_fuzz_fuzz_sse_SOURCES = test/fuzz/fuzz_sse.c $(fuzz_common) $(event_stream)
+test_fuzz_fuzz_sse_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/test/tools
+test_fuzz_fuzz_sse_LDADD = $(GATEWAY_LIBS)
+test_fuzz_fuzz_sse_LDFLAGS = $(fuzz_ldflags)
 
 test_fuzz_replay_template_SOURCES = test/fuzz/fuzz_template.c test/fuzz/replay.c $(fuzz_common)
 test_fuzz_replay_template_LDADD = $(GATEWAY_LIBS)

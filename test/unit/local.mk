@@ -86,7 +86,7 @@ test_unit_test_capability_LDADD = $(UNIT_LIBS)
 terms_tests = test/unit/test_rest test/unit/test_http_message test/unit/test_method \
 	test/unit/test_status test/unit/test_freshness test/unit/test_fields \
 	test/unit/test_media_type test/unit/test_media_load test/unit/test_problem \
-	test/unit/test_link_format test/unit/test_condition
+	test/unit/test_link_format test/unit/test_condition test/unit/test_sse
 check_PROGRAMS += $(terms_tests)
 TESTS += $(terms_tests)
 test_unit_test_rest_LDADD = $(UNIT_LIBS)
@@ -101,6 +101,11 @@ test_unit_test_media_load_LDADD = $(UNIT_LIBS)
 test_unit_test_problem_LDADD = $(UNIT_LIBS)
 test_unit_test_link_format_LDADD = $(UNIT_LIBS)
 test_unit_test_condition_LDADD = $(UNIT_LIBS)
+test_unit_test_sse_SOURCES = test/unit/test_sse.c test/tools/event_stream.c \
+	test/tools/event_stream.h test/tools/bytes.c test/tools/bytes.h
+test_unit_test_sse_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/test/tools
+test_unit_test_sse_LDADD = $(UNIT_LIBS)
+test_unit_test_sse_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=realloc
 
 # URIs, templates, mappings
 mapping_tests = test/unit/test_uri test/unit/test_template test/unit/test_document \

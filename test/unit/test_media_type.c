@@ -434,6 +434,52 @@ START_TEST(texts_of_any_length_are_read_within_their_bounds)
 }
 END_TEST
 
+START_TEST(text_is_what_is_declared_as_text_in_utf8)
+{
+    static const struct {
+        int format;
+        bool is_text;
+    } cases[] = {
+        {MEDIA_FORMAT_TEXT, true}, /* text/plain;charset=utf-8 */
+        {40, true},                /* link-format */
+        {41, true},                /* xml */
+        {50, true},
+        {110, true},   /* senml+json */
+        {310, true},   /* senml+xml */
+        {264, true},   /* eat+jwt */
+        {276, true},   /* cmw+jws */
+        {432, true},   /* td+json */
+        {10002, true}, /* javascript */
+        {20000, true}, /* text/css */
+        {20001, true}, /* +jer */
+        {30000, true}, /* image/svg+xml */
+        {42, false},
+        {47, false}, /* exi */
+        {60, false},
+        {112, false},
+        {22, false},
+        {11050, false}, /* JSON, deflated */
+        {12000, false}, /* text, zstd */
+        {11542, false}, /* TLV */
+        {65000, false}, /* unknown */
+        {65001, false},
+        {65002, true},
+        {65003, true},
+        {65004, false},
+        {MEDIA_FORMAT_NONE, false},
+        {65536, false},
+    };
+
+    ck_assert_int_eq(media_table_add(table, 65001, "text/csv;charset=iso-8859-1", ""), 0);
+    ck_assert_int_eq(media_table_add(table, 65002, "Text/CSV;charset=\"US-ASCII\"", ""), 0);
+    ck_assert_int_eq(media_table_add(table, 65003, "text/csv", ""), 0);
+    ck_assert_int_eq(media_table_add(table, 65004, "texts/csv;charset=utf-8", ""), 0);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        ck_assert_msg(media_is_text(table, cases[i].format) == cases[i].is_text, "format %d",
+                      cases[i].format);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("media_type");
@@ -450,6 +496,7 @@ int main(void)
     tcase_add_test(tcase, strict_acceptance_follows_the_closest_range);
     tcase_add_test(tcase, quality_is_that_of_the_closest_range);
     tcase_add_test(tcase, the_higher_of_two_weights_of_a_range_counts);
+    tcase_add_test(tcase, text_is_what_is_declared_as_text_in_utf8);
     tcase_add_test(tcase, an_added_format_is_known_both_ways);
     tcase_add_test(tcase, an_own_loose_table_is_tried_from_the_most_specific_pattern);
     tcase_add_test(tcase, texts_of_any_length_are_read_within_their_bounds);
