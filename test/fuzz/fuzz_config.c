@@ -18,10 +18,10 @@
 #include "policy.h"
 #include "text.h"
 
-enum { TEXT_MAXIMUM = 1 << 22, PATH_SIZE = 64 };
+enum { TEXT_MAXIMUM = 1 << 22, PATH_SIZE = 256 };
 
 /* A folder of our own: coapgw.json and mappings/x.json. */
-static char folder[] = "/tmp/coapgw-fuzz-XXXXXX";
+static char folder[PATH_SIZE - 32];
 static char path[PATH_SIZE], mappings[PATH_SIZE], mapping_path[PATH_SIZE];
 
 static void remove_folder(void)
@@ -34,9 +34,13 @@ static void remove_folder(void)
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
+    const char *parent = getenv("TMPDIR");
+    int length = snprintf(folder, sizeof folder, "%s/coapgw-fuzz-XXXXXX",
+                          parent == NULL ? P_tmpdir : parent);
+
     (void)argc;
     (void)argv;
-    if (mkdtemp(folder) == NULL)
+    if (length < 0 || (size_t)length >= sizeof folder || mkdtemp(folder) == NULL)
         abort();
     snprintf(path, sizeof path, "%s/coapgw.json", folder);
     snprintf(mappings, sizeof mappings, "%s/mappings", folder);

@@ -211,7 +211,7 @@ END_TEST
 
 START_TEST(files_are_read_and_their_absence_is_told)
 {
-    char name[] = "/tmp/test_document.XXXXXX";
+    char name[] = "test_document.XXXXXX";
     int descriptor = mkstemp(name);
     ck_assert_int_ge(descriptor, 0);
     ck_assert_int_eq(write(descriptor, "{\"a\": 1}", 8), 8);
