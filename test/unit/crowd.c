@@ -256,3 +256,44 @@ uint64_t crowd_count(const char *result)
     buffer_clear(&text);
     return count;
 }
+
+void crowd_warm(const char *target, const char *etag, int64_t max_age, const char *payload)
+{
+    size_t before = fixture.request_count;
+
+    ck_assert_int_eq(crowd_get(0, target, NULL, NULL), EXCHANGE_PARKED);
+    ck_assert_uint_eq(fixture.request_count, before + 1);
+    crowd_content(etag, max_age, payload);
+    crowd_reply(0, 200);
+}
+
+void crowd_assert_hit(unsigned who, const char *target, const char *payload)
+{
+    size_t before = fixture.request_count;
+
+    ck_assert_int_eq(crowd_get(who, target, NULL, NULL), EXCHANGE_ANSWERED);
+    ck_assert_uint_eq(fixture.request_count, before);
+    crowd_reply(who, 200);
+    crowd_assert_body(who, payload);
+}
+
+void crowd_assert_miss(unsigned who, const char *target)
+{
+    size_t before = fixture.request_count;
+
+    ck_assert_int_eq(crowd_get(who, target, NULL, NULL), EXCHANGE_PARKED);
+    ck_assert_uint_eq(fixture.request_count, before + 1);
+}
+
+void crowd_begin_change(unsigned who, const char *target)
+{
+    (void)crowd_prepare(who, HTTP_METHOD_PUT, target);
+    ck_assert_int_eq(crowd_go(who, "on"), EXCHANGE_PARKED);
+}
+
+void crowd_answer_code(uint8_t code)
+{
+    const struct crowd_response response = {.code = code, .max_age = -1};
+
+    crowd_answer(fixture.request_count, &response);
+}

@@ -69,6 +69,17 @@ void crowd_answer(size_t request, const struct crowd_response *response);
 /* 2.05 with ETag (NULL: none), Max-Age (below 0: none) and payload, to the last request. */
 void crowd_content(const char *etag, int64_t max_age, const char *payload);
 void crowd_fail(size_t request, enum request_failure failure, const struct request_report *report);
+/* A response of that code and nothing more, to the last request. */
+void crowd_answer_code(uint8_t code);
+
+/* Client 0 asks and the node answers as crowd_content does; the client stays. */
+void crowd_warm(const char *target, const char *etag, int64_t max_age, const char *payload);
+/* The client asks and is answered at once: the node is not asked. */
+void crowd_assert_hit(unsigned who, const char *target, const char *payload);
+/* The client asks, and so the node is asked. */
+void crowd_assert_miss(unsigned who, const char *target);
+/* The client makes a request with an effect, which the node has yet to answer. */
+void crowd_begin_change(unsigned who, const char *target);
 /* A counter of the cache's, as the metrics show it. */
 uint64_t crowd_count(const char *result);
 

@@ -17,56 +17,13 @@
 static const struct request_report silence = {
     .transmissions = 5, .elapsed_us = 93000000, .is_spent = true};
 
-/* The client asks and the node answers; the client stays. */
-static void warm(const char *target, const char *etag, int64_t max_age, const char *payload)
-{
-    size_t before = fixture.request_count;
-
-    ck_assert_int_eq(crowd_get(0, target, NULL, NULL), EXCHANGE_PARKED);
-    ck_assert_uint_eq(fixture.request_count, before + 1);
-    crowd_content(etag, max_age, payload);
-    crowd_reply(0, 200);
-}
-
-static void assert_hit(unsigned who, const char *target, const char *payload)
-{
-    size_t before = fixture.request_count;
-
-    ck_assert_int_eq(crowd_get(who, target, NULL, NULL), EXCHANGE_ANSWERED);
-    ck_assert_uint_eq(fixture.request_count, before);
-    crowd_reply(who, 200);
-    crowd_assert_body(who, payload);
-}
-
-static void assert_miss(unsigned who, const char *target)
-{
-    size_t before = fixture.request_count;
-
-    ck_assert_int_eq(crowd_get(who, target, NULL, NULL), EXCHANGE_PARKED);
-    ck_assert_uint_eq(fixture.request_count, before + 1);
-}
-
-/* A request with an effect, without its answer. */
-static void begin_change(unsigned who, const char *target)
-{
-    (void)crowd_prepare(who, HTTP_METHOD_PUT, target);
-    ck_assert_int_eq(crowd_go(who, "on"), EXCHANGE_PARKED);
-}
-
-static void answer_code(uint8_t code)
-{
-    const struct crowd_response response = {.code = code, .max_age = -1};
-
-    crowd_answer(fixture.request_count, &response);
-}
-
 START_TEST(a_fresh_answer_is_given_again_with_what_is_left_of_its_time)
 {
-    warm(LIGHT, "ab", 60, "21.5");
+    crowd_warm(LIGHT, "ab", 60, "21.5");
     crowd_assert_field(0, "Cache-Status", "gw.example; fwd=uri-miss; stored; ttl=60");
     crowd_assert_field(0, "Server-Timing", "coap;dur=12.3");
     fixture_advance(20000);
-    assert_hit(1, LIGHT, "21.5");
+    crowd_assert_hit(1, LIGHT, "21.5");
     crowd_assert_field(1, "Cache-Control", "max-age=40");
     crowd_assert_field(1, "Cache-Status", "gw.example; hit; ttl=40");
     crowd_assert_field(1, "Age", NULL);
@@ -82,25 +39,25 @@ END_TEST
 
 START_TEST(without_max_age_it_is_a_minute)
 {
-    warm(LIGHT, NULL, -1, "x");
+    crowd_warm(LIGHT, NULL, -1, "x");
     fixture_advance(59999);
-    assert_hit(1, LIGHT, "x");
+    crowd_assert_hit(1, LIGHT, "x");
     fixture_advance(1);
-    assert_miss(1, LIGHT);
+    crowd_assert_miss(1, LIGHT);
 }
 END_TEST
 
 START_TEST(max_age_zero_is_never_given_again)
 {
-    warm(LIGHT, "ab", 0, "x");
-    assert_miss(1, LIGHT);
+    crowd_warm(LIGHT, "ab", 0, "x");
+    crowd_assert_miss(1, LIGHT);
     ck_assert(fixture_has_option(REST_OPTION_ETAG, "ab"));
 }
 END_TEST
 
 START_TEST(head_is_answered_from_the_answer_to_a_get)
 {
-    warm(LIGHT, NULL, 60, "21.5");
+    crowd_warm(LIGHT, NULL, 60, "21.5");
     (void)crowd_prepare(1, HTTP_METHOD_HEAD, LIGHT);
     ck_assert_int_eq(crowd_go(1, NULL), EXCHANGE_ANSWERED);
     ck_assert_uint_eq(crowd_reply(1, 200)->body.length, 4);
@@ -116,7 +73,7 @@ START_TEST(the_beginning_of_a_body_is_not_stored)
                                              .payload = "0123456789abcdef",
                                              .is_partial = true});
     crowd_reply(0, 200);
-    assert_miss(1, LIGHT);
+    crowd_assert_miss(1, LIGHT);
 }
 END_TEST
 
@@ -125,13 +82,13 @@ START_TEST(a_whole_body_that_a_head_brought_is_stored)
     (void)crowd_prepare(0, HTTP_METHOD_HEAD, LIGHT);
     ck_assert_int_eq(crowd_go(0, NULL), EXCHANGE_PARKED);
     crowd_content(NULL, 60, "x");
-    assert_hit(1, LIGHT, "x");
+    crowd_assert_hit(1, LIGHT, "x");
 }
 END_TEST
 
 START_TEST(other_formats_and_queries_are_other_entries)
 {
-    warm(LIGHT, NULL, 60, "x");
+    crowd_warm(LIGHT, NULL, 60, "x");
     ck_assert_int_eq(crowd_get(1, LIGHT, "Accept", "application/json"), EXCHANGE_PARKED);
     crowd_content(NULL, 60, "json");
     crowd_assert_field(1, "Cache-Status", "gw.example; fwd=vary-miss; stored; ttl=60");
@@ -156,7 +113,7 @@ START_TEST(a_query_is_stored_under_its_content_and_answers_no_get)
     }
     crowd_assert_body(2, "first");
     ck_assert_uint_eq(fixture.request_count, 2);
-    assert_miss(3, LIGHT);
+    crowd_assert_miss(3, LIGHT);
 }
 END_TEST
 
@@ -171,8 +128,8 @@ START_TEST(a_mapping_may_be_left_out)
     ck_assert_int_eq(crowd_get(3, "/nodes/bare/x", NULL, NULL), EXCHANGE_PARKED);
     ck_assert_uint_eq(fixture.request_count, 4);
     /* Nor does it take what came by another way to the same target. */
-    warm(LIGHT, NULL, 60, "y");
-    assert_miss(4, "/nodes/bare/light");
+    crowd_warm(LIGHT, NULL, 60, "y");
+    crowd_assert_miss(4, "/nodes/bare/light");
     crowd_leave(2);
     ck_assert_uint_eq(crowd_count("bypass"), 1);
 }
@@ -181,14 +138,14 @@ END_TEST
 START_TEST(a_cache_without_room_shares_nothing)
 {
     crowd_limit(1 << 20, 0);
-    assert_miss(0, LIGHT);
-    assert_miss(1, LIGHT);
+    crowd_assert_miss(0, LIGHT);
+    crowd_assert_miss(1, LIGHT);
 }
 END_TEST
 
 START_TEST(no_cache_asks_the_node_about_what_is_stored)
 {
-    warm(LIGHT, "ab", 60, "x");
+    crowd_warm(LIGHT, "ab", 60, "x");
     ck_assert_int_eq(crowd_get(1, LIGHT, "Cache-Control", "no-cache"), EXCHANGE_PARKED);
     ck_assert(fixture_has_option(REST_OPTION_ETAG, "ab"));
     crowd_answer(2, &(struct crowd_response){.code = REST_CODE(2, 3), .etag = "ab", .max_age = 5});
@@ -197,7 +154,7 @@ START_TEST(no_cache_asks_the_node_about_what_is_stored)
     crowd_assert_field(1, "Cache-Control", "max-age=5");
     crowd_assert_field(1, "Cache-Status", "gw.example; fwd=request; stored; ttl=5");
     fixture_advance(5000);
-    assert_miss(2, LIGHT);
+    crowd_assert_miss(2, LIGHT);
     crowd_leave(1);
     ck_assert_uint_eq(crowd_count("revalidated"), 1);
 }
@@ -205,7 +162,7 @@ END_TEST
 
 START_TEST(a_client_may_want_what_is_younger_or_lasts_longer)
 {
-    warm(LIGHT, NULL, 60, "x");
+    crowd_warm(LIGHT, NULL, 60, "x");
     fixture_advance(20000);
     ck_assert_int_eq(crowd_get(1, LIGHT, "Cache-Control", "max-age=20"), EXCHANGE_ANSWERED);
     ck_assert_int_eq(crowd_get(1, LIGHT, "Cache-Control", "min-fresh=40"), EXCHANGE_ANSWERED);
@@ -220,7 +177,7 @@ START_TEST(only_if_cached_never_asks_the_node)
     ck_assert_int_eq(crowd_get(1, LIGHT, "Cache-Control", "only-if-cached"), EXCHANGE_ANSWERED);
     crowd_reply(1, 504);
     crowd_assert_field(1, "Cache-Control", "no-store");
-    warm(LIGHT, NULL, 60, "x");
+    crowd_warm(LIGHT, NULL, 60, "x");
     ck_assert_int_eq(crowd_get(1, LIGHT, "Cache-Control", "only-if-cached"), EXCHANGE_ANSWERED);
     crowd_reply(1, 200);
     fixture_advance(70000);
@@ -268,11 +225,11 @@ START_TEST(errors_are_kept_only_with_a_time)
     const struct crowd_response without = {.code = REST_CODE(4, 4), .max_age = -1};
     const struct crowd_response with = {.code = REST_CODE(4, 4), .max_age = 30};
 
-    assert_miss(0, LIGHT);
+    crowd_assert_miss(0, LIGHT);
     crowd_answer(1, &without);
     crowd_reply(0, 404);
     crowd_assert_field(0, "Cache-Control", "no-store");
-    assert_miss(0, LIGHT);
+    crowd_assert_miss(0, LIGHT);
     crowd_answer(2, &with);
     fixture_advance(10000);
     ck_assert_int_eq(crowd_get(1, LIGHT, NULL, NULL), EXCHANGE_ANSWERED);
@@ -317,7 +274,7 @@ START_TEST(access_is_judged_for_each_before_anything_is_looked_up)
     crowd_prepare(3, HTTP_METHOD_GET, LIGHT)->request.principal = 3;
     ck_assert_int_eq(crowd_go(3, NULL), EXCHANGE_ANSWERED);
     crowd_assert_field(3, "Cache-Control", "private, max-age=60");
-    assert_hit(4, LIGHT, "x");
+    crowd_assert_hit(4, LIGHT, "x");
     crowd_assert_field(4, "Cache-Control", "max-age=60");
     proves("CACHE-16");
 }
@@ -325,20 +282,20 @@ END_TEST
 
 START_TEST(a_reload_keeps_what_is_stored)
 {
-    warm(LIGHT, NULL, 60, "x");
+    crowd_warm(LIGHT, NULL, 60, "x");
     crowd_limit(1 << 20, 50);
-    assert_hit(1, LIGHT, "x");
+    crowd_assert_hit(1, LIGHT, "x");
     crowd_limit(1 << 20, 0);
     crowd_limit(1 << 20, 50);
-    assert_miss(1, LIGHT);
+    crowd_assert_miss(1, LIGHT);
 }
 END_TEST
 
 START_TEST(a_stale_answer_is_given_only_to_who_takes_one)
 {
-    warm(LIGHT, "ab", 10, "x");
+    crowd_warm(LIGHT, "ab", 10, "x");
     fixture_advance(40000);
-    assert_miss(1, LIGHT);
+    crowd_assert_miss(1, LIGHT);
     ck_assert_int_eq(crowd_get(2, LIGHT, "Cache-Control", "max-stale=30"), EXCHANGE_PARKED);
     ck_assert_int_eq(crowd_get(3, LIGHT, "Cache-Control", "max-stale=29"), EXCHANGE_PARKED);
     ck_assert_int_eq(crowd_get(4, LIGHT, "Cache-Control", "max-stale"), EXCHANGE_PARKED);
@@ -361,10 +318,10 @@ START_TEST(a_mapping_may_prefer_what_is_stale_to_an_error)
 {
     static const uint8_t codes[] = {REST_CODE(5, 0), REST_CODE(5, 3), REST_CODE(5, 4)};
 
-    warm(OLD, "ab", 10, "x");
+    crowd_warm(OLD, "ab", 10, "x");
     fixture_advance(40000);
     for (size_t i = 0; i < sizeof codes; i++) {
-        assert_miss(1, OLD);
+        crowd_assert_miss(1, OLD);
         crowd_answer(fixture.request_count,
                      &(struct crowd_response){.code = codes[i], .max_age = i == 0 ? 60 : -1});
         crowd_reply(1, 200);
@@ -372,7 +329,7 @@ START_TEST(a_mapping_may_prefer_what_is_stale_to_an_error)
         crowd_assert_field(1, "Cache-Status", "gw.example; fwd=stale; ttl=-30; detail=node-error");
     }
     ck_assert_int_eq(crowd_get(2, OLD, "Cache-Control", "no-cache"), EXCHANGE_PARKED);
-    answer_code(REST_CODE(5, 0));
+    crowd_answer_code(REST_CODE(5, 0));
     crowd_reply(2, 500);
     crowd_leave(1);
     crowd_leave(2);
@@ -382,18 +339,18 @@ END_TEST
 
 START_TEST(a_change_makes_it_unfit_even_for_failures)
 {
-    warm(OLD, "ab", 10, "x");
-    begin_change(1, OLD);
-    answer_code(REST_CODE(2, 4));
-    assert_miss(2, OLD);
-    answer_code(REST_CODE(5, 0));
+    crowd_warm(OLD, "ab", 10, "x");
+    crowd_begin_change(1, OLD);
+    crowd_answer_code(REST_CODE(2, 4));
+    crowd_assert_miss(2, OLD);
+    crowd_answer_code(REST_CODE(5, 0));
     crowd_reply(2, 500);
 }
 END_TEST
 
 START_TEST(what_is_stale_serves_where_the_node_cannot_even_be_asked)
 {
-    warm(OLD, "ab", 10, "x");
+    crowd_warm(OLD, "ab", 10, "x");
     fixture_advance(20000);
     fixture.refusal = REQUEST_QUEUE_FULL;
     ck_assert_int_eq(crowd_get(1, OLD, NULL, NULL), EXCHANGE_ANSWERED);
@@ -401,7 +358,7 @@ START_TEST(what_is_stale_serves_where_the_node_cannot_even_be_asked)
     crowd_assert_field(1, "Cache-Status", "gw.example; fwd=stale; ttl=-10; detail=overloaded");
     crowd_assert_field(1, "Retry-After", NULL);
     fixture.refusal = REQUEST_STARTED;
-    assert_miss(1, OLD);
+    crowd_assert_miss(1, OLD);
     crowd_fail(2, REQUEST_TIMED_OUT, &silence);
     crowd_reply(1, 200);
     /* The node is unreachable now. */
@@ -414,9 +371,9 @@ END_TEST
 
 START_TEST(while_the_node_wants_to_be_spared_what_is_stale_serves)
 {
-    warm(OLD, "ab", 10, "x");
+    crowd_warm(OLD, "ab", 10, "x");
     fixture_advance(20000);
-    assert_miss(1, OLD);
+    crowd_assert_miss(1, OLD);
     crowd_answer(2, &(struct crowd_response){.code = REST_CODE(4, 29), .max_age = 30});
     crowd_reply(1, 429);
     ck_assert_int_eq(crowd_get(1, OLD, NULL, NULL), EXCHANGE_ANSWERED);
@@ -429,16 +386,16 @@ START_TEST(a_deadline_is_a_failure_too)
 {
     const struct request_report report = {.transmissions = 4, .elapsed_us = 45000000};
 
-    warm(OLD, "ab", 10, "x");
+    crowd_warm(OLD, "ab", 10, "x");
     fixture_advance(20000);
-    assert_miss(1, OLD);
+    crowd_assert_miss(1, OLD);
     fixture_overdue(&report);
     crowd_reply(1, 200);
     crowd_assert_body(1, "x");
     /* The answer that comes late is kept. */
     crowd_content("cd", 60, "y");
     crowd_assert_body(1, "x");
-    assert_hit(2, OLD, "y");
+    crowd_assert_hit(2, OLD, "y");
 }
 END_TEST
 
@@ -453,35 +410,35 @@ START_TEST(a_crowd_that_waits_for_the_name_of_a_proxy_shares_one_request)
     ck_assert_uint_eq(fixture.request_count, 1);
     ck_assert(fixture_has_option(REST_OPTION_PROXY_URI, "coap://192.0.2.9/light"));
     /* The target is not in the options any more, but in the key. */
-    answer_code(REST_CODE(4, 6));
+    crowd_answer_code(REST_CODE(4, 6));
     ck_assert_uint_eq(fixture.request_count, 2);
     ck_assert(fixture_has_option(REST_OPTION_PROXY_URI, "coap://192.0.2.9/light"));
     crowd_content(NULL, 60, "x");
     for (unsigned i = 0; i < 3; i++)
         crowd_reply(i, 200);
-    assert_miss(3, "/nodes/kitchen/other");
+    crowd_assert_miss(3, "/nodes/kitchen/other");
     ck_assert_int_eq(crowd_get(4, LIGHT, "Accept", "text/plain"), EXCHANGE_ANSWERED);
     crowd_assert_body(4, "x");
-    begin_change(5, LIGHT);
-    answer_code(REST_CODE(2, 4));
+    crowd_begin_change(5, LIGHT);
+    crowd_answer_code(REST_CODE(2, 4));
     ck_assert_int_eq(crowd_get(4, LIGHT, "Accept", "text/plain"), EXCHANGE_PARKED);
 }
 END_TEST
 
 START_TEST(what_came_through_another_proxy_is_forgotten)
 {
-    warm(LIGHT, NULL, 60, "x");
+    crowd_warm(LIGHT, NULL, 60, "x");
     crowd_use_proxy("192.0.2.100");
-    warm(LIGHT, NULL, 60, "y");
+    crowd_warm(LIGHT, NULL, 60, "y");
     crowd_use_proxy("192.0.2.100");
-    assert_hit(1, LIGHT, "y");
+    crowd_assert_hit(1, LIGHT, "y");
     crowd_use_proxy("192.0.2.101");
-    assert_miss(1, LIGHT);
+    crowd_assert_miss(1, LIGHT);
     /* An answer on its way by the old one is its client's alone. */
     crowd_use_proxy(NULL);
     crowd_content(NULL, 60, "z");
     crowd_assert_body(1, "z");
-    assert_miss(2, LIGHT);
+    crowd_assert_miss(2, LIGHT);
 }
 END_TEST
 
@@ -502,9 +459,9 @@ START_TEST(a_name_is_known_by_itself_and_not_by_its_address)
     ck_assert_int_eq(crowd_get(0, "/hc/coap://FAR.example/x", NULL, NULL), EXCHANGE_PARKED);
     fixture_resolve("192.0.2.9", NULL);
     crowd_content(NULL, 60, "x");
-    assert_hit(1, "/hc/coap://far.example:5683/x", "x");
-    assert_miss(2, "/nodes/kitchen/x");
-    assert_miss(3, "/hc/coap://far.example:5684/x");
+    crowd_assert_hit(1, "/hc/coap://far.example:5683/x", "x");
+    crowd_assert_miss(2, "/nodes/kitchen/x");
+    crowd_assert_miss(3, "/hc/coap://far.example:5684/x");
 }
 END_TEST
 
@@ -530,7 +487,7 @@ END_TEST
 
 START_TEST(a_client_that_waits_no_longer_takes_what_is_stale)
 {
-    warm(OLD, "ab", 10, "x");
+    crowd_warm(OLD, "ab", 10, "x");
     fixture_advance(20000);
     ck_assert_int_eq(crowd_get(1, OLD, "Prefer", "wait=1"), EXCHANGE_PARKED);
     (void)crowd_prepare(2, HTTP_METHOD_GET, OLD);
