@@ -4,7 +4,7 @@
 
 /*
  * resolver: names to addresses, as the core asks for them. The daemon's (net/) runs getaddrinfo in
- * the helper thread; tests give a stub.
+ * the helper thread; tests give a fake.
  */
 
 #include <stdbool.h>

@@ -144,7 +144,7 @@ size_t message_layer_queued(const struct message_layer *layer)
     return 6;
 }
 
-/* The stub resolver. */
+/* The fake resolver. */
 
 static uint64_t ask(void *resolver, const char *name, resolver_answer *answer, void *handle)
 {

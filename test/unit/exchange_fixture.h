@@ -4,7 +4,7 @@
 
 /*
  * exchange_fixture: the core between a fake HTTP side, a fake request layer that records what it is
- * given and plays the nodes, and a stub resolver. It stands in for request_layer.c: test programs
+ * given and plays the nodes, and a fake resolver. It stands in for request_layer.c: test programs
  * with it must not link the real one.
  */
 

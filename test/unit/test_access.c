@@ -14,7 +14,7 @@
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
-/* What the stub name service knows; a name without addresses does not resolve. */
+/* What the fake name service knows; a name without addresses does not resolve. */
 struct known_name {
     const char *name;
     const char *address;
