@@ -20,6 +20,7 @@ struct core;
 struct log;
 struct memory_account;
 struct metrics;
+struct observe;
 struct policy;
 struct request_layer;
 struct timers;
@@ -29,6 +30,9 @@ struct north_ops {
     /* The reply of a parked exchange is ready: fetch it by exchange_reply(). Never called from
      * inside exchange_begin or exchange_run. */
     void (*answered)(void *north);
+    /* A stream that had nothing to read has something now, or its end: stream_read(). Never called
+     * from inside stream_bind, stream_read or stream_close. */
+    void (*readable)(void *north);
 };
 
 struct core_options {
@@ -37,6 +41,7 @@ struct core_options {
     struct random_source random;
     struct request_layer *requests;
     struct blockwise *blockwise;
+    struct observe *observe;
     struct resolver resolver;
     struct memory_account *memory; /* of bodies, transfers and queues; NULL: not bounded */
     const struct north_ops *north;

@@ -18,6 +18,7 @@
 #include "http_message.h"
 
 struct core;
+struct stream;
 
 enum exchange_progress {
     EXCHANGE_ANSWERED,   /* the reply is ready: exchange_reply() */
@@ -41,6 +42,9 @@ size_t exchange_body_maximum(struct core *core, uint64_t id);
 void exchange_refuse_body(struct core *core, uint64_t id);
 /* The reply of an answered exchange, borrowed until exchange_detach; NULL before. */
 const struct http_reply *exchange_reply(struct core *core, uint64_t id);
+/* When the reply is the head of a stream (its body follows event by event): the stream, taken: the
+ * caller closes it (stream.h). NULL for every other reply, and when it was taken before. */
+struct stream *exchange_take_stream(struct core *core, uint64_t id);
 /* The HTTP side is over: answered, or its client has gone. Every begun exchange needs exactly one.
  */
 void exchange_detach(struct core *core, uint64_t id);

@@ -14,6 +14,8 @@
 
 #include "cache.h"
 #include "mapping.h"
+#include "observation.h"
+#include "stream.h"
 #include "uri.h"
 
 struct access_table;
@@ -38,8 +40,11 @@ struct policy {
     size_t outstanding;   /* coap.outstanding */
     size_t memory;        /* http.limits.memory: bytes of all bodies, transfers and queues */
     struct cache_limits cache_limits;
-    char *name;      /* http.name: owned */
-    char *pseudonym; /* owned: what clients are told (policy_set_name) */
+    struct observation_limits observation_limits;
+    struct stream_limits stream_limits;
+    bool auto_observe; /* CACHE-22 */
+    char *name;        /* http.name: owned */
+    char *pseudonym;   /* owned: what clients are told (policy_set_name) */
 };
 
 /* With one reference and all members empty; NULL when memory is short. */
