@@ -82,6 +82,17 @@ static void set_default_numbers(struct config *config)
     policy->takes_query = true;
     policy->outstanding = 1000;
     policy->cache_limits = (struct cache_limits){.bytes = 16 << 20, .entries = 10000};
+    policy->observation_limits = (struct observation_limits){
+        .registrations = 10000,
+        .registrations_per_node = 100,
+        .poll_minimum_ms = 10000,
+    };
+    policy->stream_limits = (struct stream_limits){
+        .streams = 10000,
+        .queue = 16,
+        .heartbeat_ms = 15000,
+        .retry_ms = 5000,
+    };
     policy->memory = 64 << 20;
     policy->defaults.content_format = MEDIA_FORMAT_NONE;
     policy->defaults.is_cached = true;

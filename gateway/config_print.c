@@ -55,13 +55,14 @@ static json_t *print_http(const struct config *config)
     const struct policy *policy = config->policy;
     const struct http_limits *limits = &config->limits;
 
-    return json_pack("{s:o, s:s, s:{s:o, s:o, s:o, s:o, s:o, s:o}, s:b, s:{s:s, s:s, s:b}}",
+    return json_pack("{s:o, s:s, s:{s:o, s:o, s:o, s:o, s:o, s:o, s:o}, s:b, s:{s:s, s:s, s:b}}",
                      "listen", print_listen(config), "name", policy->name, "limits", "body",
                      size(limits->body), "header", size(limits->header), "connections",
-                     size(limits->connections), "idle_timeout", seconds(limits->idle_timeout_ms),
-                     "request_timeout", seconds(limits->request_timeout_ms), "memory",
-                     size(policy->memory), "forward_proxy", (int)policy->forward_proxy, "methods",
-                     "patch", policy->defaults.patch_is_ipatch ? "ipatch" : "patch", "query",
+                     size(limits->connections), "streams", size(policy->stream_limits.streams),
+                     "idle_timeout", seconds(limits->idle_timeout_ms), "request_timeout",
+                     seconds(limits->request_timeout_ms), "memory", size(policy->memory),
+                     "forward_proxy", (int)policy->forward_proxy, "methods", "patch",
+                     policy->defaults.patch_is_ipatch ? "ipatch" : "patch", "query",
                      policy->takes_query ? "fetch" : "off", "method_override",
                      (int)policy->defaults.method_override);
 }
@@ -140,6 +141,17 @@ static json_t *print_cache(const struct policy *policy)
                      size(policy->cache_limits.entries), "auto_observe", 0);
 }
 
+static json_t *print_observe(const struct policy *policy)
+{
+    const struct observation_limits *nodes = &policy->observation_limits;
+    const struct stream_limits *streams = &policy->stream_limits;
+
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "registrations", size(nodes->registrations),
+                     "registrations_per_node", size(nodes->registrations_per_node), "poll_minimum",
+                     seconds(nodes->poll_minimum_ms), "heartbeat", seconds(streams->heartbeat_ms),
+                     "retry", seconds(streams->retry_ms), "queue", size(streams->queue));
+}
+
 static json_t *print_log(const struct config *config)
 {
     static const char *const levels[] = {
@@ -178,12 +190,12 @@ static int add_mappings(const struct config *config, json_t *top)
 
 static json_t *print_document(const struct config *config)
 {
-    json_t *top =
-        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "http", print_http(config), "auth",
-                  config->policy->is_open ? json_string("none") : json_object(), "access",
-                  kept_or(config->access, json_array()), "hc", kept_or(config->hc, default_hc()),
-                  "coap", print_coap(config), "media", print_media(config), "cache",
-                  print_cache(config->policy), "log", print_log(config));
+    json_t *top = json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "http", print_http(config), "auth",
+        config->policy->is_open ? json_string("none") : json_object(), "access",
+        kept_or(config->access, json_array()), "hc", kept_or(config->hc, default_hc()), "coap",
+        print_coap(config), "media", print_media(config), "cache", print_cache(config->policy),
+        "observe", print_observe(config->policy), "log", print_log(config));
 
     if (top != NULL && add_mappings(config, top) != 0) {
         json_decref(top);

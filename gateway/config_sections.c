@@ -24,14 +24,17 @@ enum {
     CACHE_MAXIMUM = 1 << 30,
     CACHE_ENTRIES_MAXIMUM = 10000000,
     MEMORY_MINIMUM = 65536,
+    STREAMS_MAXIMUM = 1000000,
+    REGISTRATIONS_MAXIMUM = 1000000,
+    QUEUE_MAXIMUM = 1000, /* events that wait for one reader */
 };
 
 /* Members that later versions bring, by the object they stand in. */
-static const char *const unbuilt_at_top[] = {"cors", "observe", "security", "state", NULL};
+static const char *const unbuilt_at_top[] = {"cors", "security", "state", NULL};
 static const char *const unbuilt_in_http[] = {"tls", "insecure_http", "hosts", "trusted_proxies",
                                               NULL};
-static const char *const unbuilt_in_limits[] = {"connections_per_client", "streams",
-                                                "requests_per_second", NULL};
+static const char *const unbuilt_in_limits[] = {"connections_per_client", "requests_per_second",
+                                                NULL};
 static const char *const unbuilt_in_auth[] = {"tokens", "passwords", "client_certificates", NULL};
 static const char *const unbuilt_in_coap[] = {"listen", NULL};
 
@@ -155,6 +158,8 @@ static void read_limits(struct config_loading *loading, const struct document_pl
     read_size(document, &place, "header", HEADER_MINIMUM, HEADER_MAXIMUM, &limits->header);
     if (document_read_number(document, &place, "connections", 1, 1000000, &connections))
         limits->connections = (unsigned)connections;
+    read_size(document, &place, "streams", 0, STREAMS_MAXIMUM,
+              &loading->policy->stream_limits.streams);
     read_size(document, &place, "memory", MEMORY_MINIMUM, UINT32_MAX, &loading->policy->memory);
     document_read_seconds(document, &place, "idle_timeout", 0.1, 86400, &limits->idle_timeout_ms);
     document_read_seconds(document, &place, "request_timeout", 0.1, 86400,
@@ -320,6 +325,25 @@ static void read_cache(struct config_loading *loading, const struct document_pla
     document_refuse_unknown(document, &cache);
 }
 
+static void read_observe(struct config_loading *loading, const struct document_place *top)
+{
+    struct document *document = loading->document;
+    struct observation_limits *nodes = &loading->policy->observation_limits;
+    struct stream_limits *streams = &loading->policy->stream_limits;
+    struct document_place observe = document_member(document, top, "observe");
+
+    if (!document_expect_object(document, &observe))
+        return;
+    read_size(document, &observe, "registrations", 1, REGISTRATIONS_MAXIMUM, &nodes->registrations);
+    read_size(document, &observe, "registrations_per_node", 1, REGISTRATIONS_MAXIMUM,
+              &nodes->registrations_per_node);
+    document_read_seconds(document, &observe, "poll_minimum", 0.1, 86400, &nodes->poll_minimum_ms);
+    document_read_seconds(document, &observe, "heartbeat", 0.1, 86400, &streams->heartbeat_ms);
+    document_read_seconds(document, &observe, "retry", 0.1, 86400, &streams->retry_ms);
+    read_size(document, &observe, "queue", 1, QUEUE_MAXIMUM, &streams->queue);
+    document_refuse_unknown(document, &observe);
+}
+
 static void read_log(struct config_loading *loading, const struct document_place *top)
 {
     static const char *const level_words[] = {"error", "warning", "info", "debug", NULL};
@@ -367,6 +391,7 @@ void config_read_sections(struct config_loading *loading, const struct document_
     read_coap(loading, top);
     read_media(loading, top);
     read_cache(loading, top);
+    read_observe(loading, top);
     read_log(loading, top);
     policy->maximum_reply = config->coap_max_body;
     policy->maximum_body =

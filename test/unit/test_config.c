@@ -145,6 +145,13 @@ START_TEST(an_empty_object_gives_the_documented_defaults)
     ck_assert_uint_eq(policy->outstanding, 1000);
     ck_assert_uint_eq(policy->cache_limits.bytes, 16777216);
     ck_assert_uint_eq(policy->cache_limits.entries, 10000);
+    ck_assert_uint_eq(policy->observation_limits.registrations, 10000);
+    ck_assert_uint_eq(policy->observation_limits.registrations_per_node, 100);
+    ck_assert_uint_eq(policy->observation_limits.poll_minimum_ms, 10000);
+    ck_assert_uint_eq(policy->stream_limits.streams, 10000);
+    ck_assert_uint_eq(policy->stream_limits.queue, 16);
+    ck_assert_uint_eq(policy->stream_limits.heartbeat_ms, 15000);
+    ck_assert_uint_eq(policy->stream_limits.retry_ms, 5000);
     ck_assert(policy->defaults.is_cached && !policy->defaults.stale_if_error);
     ck_assert_uint_eq(settings->ack_timeout_ms, 2000);
     ck_assert_uint_eq(settings->ack_random_percent, 150);
@@ -177,11 +184,13 @@ START_TEST(members_of_the_file_reach_the_policy)
 {
     struct config *config = load_right(
         "{\"http\": {\"listen\": [\"127.0.0.1:0\"], \"name\": \"edge\", \"forward_proxy\": true,"
-        " \"limits\": {\"body\": 500, \"idle_timeout\": 1.5},"
+        " \"limits\": {\"body\": 500, \"streams\": 9, \"idle_timeout\": 1.5},"
         " \"methods\": {\"patch\": \"ipatch\", \"query\": \"off\"}}, \"auth\": \"none\","
         " \"coap\": {\"bind\": \"[::1]:5700\", \"max_body\": 600, \"deadline\": 0.25,"
         " \"upstream_proxy\": \"coap://[::1]:5701\"}, \"media\": {\"loose\": true},"
         " \"cache\": {\"bytes\": 4096, \"entries\": 0},"
+        " \"observe\": {\"registrations\": 7, \"registrations_per_node\": 6, \"poll_minimum\": 0.5,"
+        " \"heartbeat\": 2.5, \"retry\": 3, \"queue\": 8},"
         " \"log\": {\"level\": \"error\", \"format\": \"json\", \"access\": true}}");
     const struct policy *policy = config->policy;
 
@@ -200,6 +209,13 @@ START_TEST(members_of_the_file_reach_the_policy)
     ck_assert_uint_eq(policy->upstream_proxy.port, 5701);
     ck_assert_uint_eq(policy->cache_limits.bytes, 4096);
     ck_assert_uint_eq(policy->cache_limits.entries, 0);
+    ck_assert_uint_eq(policy->observation_limits.registrations, 7);
+    ck_assert_uint_eq(policy->observation_limits.registrations_per_node, 6);
+    ck_assert_uint_eq(policy->observation_limits.poll_minimum_ms, 500);
+    ck_assert_uint_eq(policy->stream_limits.streams, 9);
+    ck_assert_uint_eq(policy->stream_limits.queue, 8);
+    ck_assert_uint_eq(policy->stream_limits.heartbeat_ms, 2500);
+    ck_assert_uint_eq(policy->stream_limits.retry_ms, 3000);
     ck_assert_int_eq(config->log_level, LOG_LEVEL_ERROR);
     ck_assert_int_eq(config->log_format, LOG_FORMAT_JSON);
     ck_assert(policy->writes_access_log);
@@ -241,6 +257,7 @@ START_TEST(a_printed_configuration_loads_again_and_prints_the_same)
     ck_assert_ptr_nonnull(strstr(printed, "\"bind\": \"[::1]:5700\""));
     ck_assert_ptr_nonnull(strstr(printed, "\"65001\": \"application/x-my\""));
     ck_assert_ptr_nonnull(strstr(printed, "\"entries\": 7"));
+    ck_assert_ptr_nonnull(strstr(printed, "\"poll_minimum\": 0.25"));
     /* Members that were not written are shown with their defaults. */
     ck_assert_ptr_nonnull(strstr(printed, "\"acked_deadline\": 2"));
     ck_assert_int_eq(chdir("/"), 0);
