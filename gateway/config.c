@@ -128,6 +128,7 @@ void config_free(struct config *config)
     policy_release(config->policy);
     free_listen(config);
     free(config->mappings_folder);
+    free(config->state_folder);
     json_decref(config->access);
     json_decref(config->hc);
     json_decref(config->formats);
@@ -186,12 +187,30 @@ static void find_mappings(struct config_loading *loading, const struct document_
     free(folder);
 }
 
+/* "state": the folder is never made here, as a mistyped name would go unnoticed. */
+static void find_state(struct config_loading *loading, const struct document_place *top)
+{
+    struct document_place place = document_member(loading->document, top, "state");
+    struct stat status;
+    char *folder = NULL;
+
+    if (!document_read_path(loading->document, top, "state", &folder))
+        return;
+    if (stat(folder, &status) == 0 && S_ISDIR(status.st_mode)) {
+        loading->config->state_folder = folder;
+        return;
+    }
+    document_error(loading->document, &place, "is no folder: %s", folder);
+    free(folder);
+}
+
 static void read_main_document(struct config_loading *loading, const char *path)
 {
     struct document_place top = document_top(loading->document);
 
     config_read_sections(loading, &top);
     find_mappings(loading, &top, path);
+    find_state(loading, &top);
     document_refuse_unknown(loading->document, &top);
 }
 

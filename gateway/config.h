@@ -29,6 +29,7 @@ struct config {
     struct endpoint_address bind;
     size_t coap_max_body;  /* coap.max_body; policy->maximum_body is the smaller one of the two */
     char *mappings_folder; /* owned; NULL when there is none */
+    char *state_folder;    /* "state": owned; NULL when absent */
     /* Kept as they were written, for config_print: owned, NULL when absent. */
     json_t *access;
     json_t *hc;

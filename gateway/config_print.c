@@ -172,18 +172,18 @@ static json_t *default_hc(void)
     return json_pack("[{s:s, s:s}]", "uri", "/hc/", "template", "{+tu}");
 }
 
-/* The folder by its absolute name: the printed document may be kept anywhere. */
-static int add_mappings(const struct config *config, json_t *top)
+/* A folder (NULL: none) by its absolute name: the printed document may be kept anywhere. */
+static int add_folder(json_t *top, const char *key, const char *path)
 {
     char *folder;
     int result;
 
-    if (config->mappings_folder == NULL)
+    if (path == NULL)
         return 0;
-    folder = realpath(config->mappings_folder, NULL);
+    folder = realpath(path, NULL);
     if (folder == NULL)
         return -1;
-    result = json_object_set_new(top, "mappings", json_string(folder));
+    result = json_object_set_new(top, key, json_string(folder));
     free(folder);
     return result;
 }
@@ -197,7 +197,8 @@ static json_t *print_document(const struct config *config)
         print_coap(config), "media", print_media(config), "cache", print_cache(config->policy),
         "observe", print_observe(config->policy), "log", print_log(config));
 
-    if (top != NULL && add_mappings(config, top) != 0) {
+    if (top != NULL && (add_folder(top, "mappings", config->mappings_folder) != 0 ||
+                        add_folder(top, "state", config->state_folder) != 0)) {
         json_decref(top);
         return NULL;
     }

@@ -24,7 +24,7 @@ struct config_loading {
     struct buffer *errors;
 };
 
-/* Reads every section but "mappings", which needs the name of the file. */
+/* Reads every section but the folders. */
 void config_read_sections(struct config_loading *loading, const struct document_place *top);
 void config_note_no_memory(struct config_loading *loading, const struct document_place *place);
 /* Whether the text can stand as received-by in Via (RFC 9110 7.6.3). */

@@ -30,7 +30,7 @@ enum {
 };
 
 /* Members that later versions bring, by the object they stand in. */
-static const char *const unbuilt_at_top[] = {"cors", "security", "state", NULL};
+static const char *const unbuilt_at_top[] = {"cors", "security", NULL};
 static const char *const unbuilt_in_http[] = {"tls", "insecure_http", "hosts", "trusted_proxies",
                                               NULL};
 static const char *const unbuilt_in_limits[] = {"connections_per_client", "requests_per_second",

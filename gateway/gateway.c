@@ -25,6 +25,7 @@
 #include "core.h"
 #include "helper_thread.h"
 #include "http_server.h"
+#include "kept_ports.h"
 #include "loop.h"
 #include "memory_account.h"
 #include "message_layer.h"
@@ -207,6 +208,13 @@ static bool binds_elsewhere(const struct config *a, const struct config *b)
            (a->has_bind && !endpoint_address_equal(&a->bind, &b->bind));
 }
 
+static bool keeps_elsewhere(const struct config *a, const struct config *b)
+{
+    if (a->state_folder == NULL || b->state_folder == NULL)
+        return a->state_folder != b->state_folder;
+    return strcmp(a->state_folder, b->state_folder) != 0;
+}
+
 /* Puts the policy and the limits of `config` in force; what the sockets need stays. 0 or -1. */
 static int apply(struct gateway *gateway, struct config *config)
 {
@@ -226,6 +234,9 @@ static int apply(struct gateway *gateway, struct config *config)
     if (binds_elsewhere(gateway->config, config))
         log_write(gateway->log, LOG_LEVEL_WARNING,
                   "coap.bind: the new address needs a restart, the old one stays");
+    if (keeps_elsewhere(gateway->config, config))
+        log_write(gateway->log, LOG_LEVEL_WARNING,
+                  "state: the new folder needs a restart, the old one stays");
     warn_of_openness(gateway, policy);
     return 0;
 }
@@ -261,12 +272,39 @@ static void reload_caught(void *handle, int number)
     service_manager_tell("READY=1");
 }
 
+/* Opens the UDP sockets, at the ports of the last run if these were kept and are free. NULL with
+ * errno. */
+static struct channel_udp *open_channel(struct gateway *gateway)
+{
+    const struct config *config = gateway->config;
+    struct channel_udp_options options = {.loop = gateway->loop, .log = gateway->log};
+    struct kept_ports kept = {0};
+    struct channel_udp *channel;
+    unsigned ipv4, ipv6;
+
+    options.bind = config->has_bind ? &config->bind : NULL;
+    if (config->state_folder != NULL)
+        kept = kept_ports_read(config->state_folder, gateway->log);
+    options.ports[0] = kept.ipv4;
+    options.ports[1] = kept.ipv6;
+    errno = 0;
+    channel = channel_udp_new(&options);
+    if (channel == NULL || config->state_folder == NULL)
+        return channel;
+    ipv4 = channel_udp_port(channel, 4);
+    ipv6 = channel_udp_port(channel, 6);
+    /* A family that is missing today may be there again tomorrow. */
+    if (ipv4 != 0)
+        kept.ipv4 = (uint16_t)ipv4;
+    if (ipv6 != 0)
+        kept.ipv6 = (uint16_t)ipv6;
+    kept_ports_write(config->state_folder, &kept, gateway->log);
+    return channel;
+}
+
 /* The parts below the core: time, loop, randomness, UDP. 0 or an exit code. */
 static int make_ground(struct gateway *gateway)
 {
-    const struct config *config = gateway->config;
-    struct channel_udp_options options = {.log = gateway->log};
-
     gateway->timers = timers_new();
     if (gateway->timers == NULL)
         return EX_OSERR;
@@ -274,10 +312,7 @@ static int make_ground(struct gateway *gateway)
     gateway->random = secure_random_new();
     if (gateway->loop == NULL || gateway->random == NULL)
         return EX_OSERR;
-    options.loop = gateway->loop;
-    options.bind = config->has_bind ? &config->bind : NULL;
-    errno = 0;
-    gateway->channel = channel_udp_new(&options);
+    gateway->channel = open_channel(gateway);
     if (gateway->channel == NULL)
         return errno == EADDRINUSE ? EX_UNAVAILABLE : EX_OSERR;
     return 0;

@@ -9,6 +9,7 @@
  */
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "channel.h"
 
@@ -20,6 +21,7 @@ struct channel_udp_options {
     struct loop *loop; /* borrowed for life */
     struct log *log;
     const struct endpoint_address *bind; /* or NULL: ephemeral ports on all addresses */
+    uint16_t ports[2]; /* IPv4, IPv6: tried first where `bind` leaves the port to us; 0: none */
 };
 
 /* Opens the sockets (a family that the system lacks is left out). A `bind` of 0.0.0.0 or :: gives

@@ -458,10 +458,30 @@ static int open_socket(struct channel_udp *channel, const struct endpoint_addres
     return -1;
 }
 
+/* The same, but where the port is ours to choose, `port` is tried before any (0: none). */
+static int open_socket_at(struct channel_udp *channel, const struct endpoint_address *bind_to,
+                          uint16_t port)
+{
+    struct endpoint_address first = *bind_to;
+    if (bind_to->port != 0 || port == 0) {
+        return open_socket(channel, bind_to);
+    }
+    first.port = port;
+    if (open_socket(channel, &first) == 0) {
+        return 0;
+    }
+    if (errno == EADDRINUSE || errno == EACCES) {
+        log_write(channel->log, LOG_LEVEL_INFO, "udp: port %u of the last run is not free: %s",
+                  port, strerror(errno));
+    }
+    return open_socket(channel, bind_to);
+}
+
 /* Opens both families. What was asked for must succeed; the other family gets an ephemeral port,
  * or is left out when the system lacks it. */
-static int open_sockets(struct channel_udp *channel, const struct endpoint_address *bind_to)
+static int open_sockets(struct channel_udp *channel, const struct channel_udp_options *options)
 {
+    const struct endpoint_address *bind_to = options->bind;
     bool is_any = bind_to != NULL && endpoint_address_is_unspecified(bind_to);
     bool is_open = false;
     for (unsigned i = 0; i < FAMILIES; i++) {
@@ -472,7 +492,7 @@ static int open_sockets(struct channel_udp *channel, const struct endpoint_addre
         } else if (is_any) {
             wanted.port = bind_to->port;
         }
-        if (open_socket(channel, &wanted) == 0) {
+        if (open_socket_at(channel, &wanted, options->ports[i]) == 0) {
             is_open = true;
             continue;
         }
@@ -504,7 +524,7 @@ struct channel_udp *channel_udp_new(const struct channel_udp_options *options)
         datagram_queue_init(&udp->sending);
     }
     channel->area = malloc(sizeof *channel->area);
-    if (channel->area == NULL || open_sockets(channel, options->bind) != 0) {
+    if (channel->area == NULL || open_sockets(channel, options) != 0) {
         channel_udp_free(channel);
         return NULL;
     }

@@ -26,6 +26,7 @@ SCENARIOS = test/integration/bad_input.scn \
 	test/integration/resolver.scn \
 	test/integration/security.scn \
 	test/integration/self.scn \
+	test/integration/state.scn \
 	test/integration/status.scn \
 	test/integration/template.scn \
 	test/integration/uri.scn

@@ -104,6 +104,16 @@ static bool verb_stop(struct scenario *scenario, const struct words *words, cons
     return gateway_verbs_stop(scenario);
 }
 
+/* kill: SIGKILL, as at a loss of power: it has no time for a last word to anybody. */
+static bool verb_kill(struct scenario *scenario, const struct words *words, const char *line)
+{
+    (void)words, (void)line;
+    if (scenario->gateway.pid <= 0)
+        return scenario_fail(scenario, "the gateway does not run");
+    kill(scenario->gateway.pid, SIGKILL);
+    return expect_end(scenario, 128 + SIGKILL, STOP_SECONDS);
+}
+
 /* hup: the log is forgotten before, so that log waits for what the reload says. */
 /* Forgets what was logged but where the gateway listens: clients connect by those lines. */
 static void forget_log(struct bytes *log)
@@ -245,13 +255,10 @@ bool gateway_verbs_run(struct scenario *scenario, const struct words *words, con
         const char *name;
         bool (*run)(struct scenario *, const struct words *, const char *);
     } verbs[] = {
-        {"start", verb_start},
-        {"stop", verb_stop},
-        {"hup", verb_hup},
-        {"run", verb_run},
-        {"log", verb_log},
-        {"metric", verb_metric},
-        {"peak-memory", verb_peak_memory},
+        {"start", verb_start},   {"stop", verb_stop},
+        {"kill", verb_kill},     {"hup", verb_hup},
+        {"run", verb_run},       {"log", verb_log},
+        {"metric", verb_metric}, {"peak-memory", verb_peak_memory},
     };
     *known = true;
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {

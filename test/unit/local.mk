@@ -218,10 +218,11 @@ test_unit_test_http_server_SOURCES = test/unit/test_http_server.c $(http_fixture
 test_unit_test_http_server_LDADD = $(UNIT_LIBS)
 
 # configuration and process
-gateway_tests = test/unit/test_config test/unit/test_gateway
+gateway_tests = test/unit/test_config test/unit/test_gateway test/unit/test_kept_ports
 check_PROGRAMS += $(gateway_tests)
 TESTS += $(gateway_tests)
 test_unit_test_config_LDADD = $(UNIT_LIBS)
+test_unit_test_kept_ports_LDADD = $(UNIT_LIBS)
 test_unit_test_gateway_LDADD = $(CHECK_LIBS)
 endif
 EXTRA_DIST += test/data/config

@@ -545,6 +545,36 @@ START_TEST(a_port_on_all_addresses_holds_for_both_families)
 }
 END_TEST
 
+START_TEST(a_port_that_is_preferred_is_bound_if_it_is_free)
+{
+    struct endpoint_address wanted;
+    closed_port(4, &wanted);
+    struct channel_udp_options options = {.loop = loop, .ports = {wanted.port, 0}};
+    struct channel_udp *first = channel_udp_new(&options);
+    ck_assert_ptr_nonnull(first);
+    ck_assert_uint_eq(channel_udp_port(first, 4), wanted.port);
+    struct channel_udp *second = channel_udp_new(&options); /* taken: another one */
+    ck_assert_ptr_nonnull(second);
+    ck_assert_uint_ne(channel_udp_port(second, 4), 0);
+    ck_assert_uint_ne(channel_udp_port(second, 4), wanted.port);
+    channel_udp_free(second);
+    channel_udp_free(first);
+}
+END_TEST
+
+START_TEST(a_port_that_was_asked_for_wins_over_a_preferred_one)
+{
+    struct endpoint_address wanted;
+    closed_port(4, &wanted);
+    struct channel_udp_options options = {
+        .loop = loop, .bind = &wanted, .ports = {(uint16_t)(wanted.port ^ 1), 0}};
+    struct channel_udp *bound = channel_udp_new(&options);
+    ck_assert_ptr_nonnull(bound);
+    ck_assert_uint_eq(channel_udp_port(bound, 4), wanted.port);
+    channel_udp_free(bound);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("channel_udp");
@@ -568,6 +598,8 @@ int main(void)
     tcase_add_test(tcase, our_own_socket_is_recognised);
     tcase_add_test(tcase, a_given_address_is_bound_or_refused);
     tcase_add_test(tcase, a_port_on_all_addresses_holds_for_both_families);
+    tcase_add_test(tcase, a_port_that_is_preferred_is_bound_if_it_is_free);
+    tcase_add_test(tcase, a_port_that_was_asked_for_wins_over_a_preferred_one);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

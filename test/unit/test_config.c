@@ -138,6 +138,7 @@ START_TEST(an_empty_object_gives_the_documented_defaults)
     ck_assert_uint_eq(config->limits.request_timeout_ms, 10000);
     ck_assert(!config->has_bind);
     ck_assert_ptr_null(config->mappings_folder);
+    ck_assert_ptr_null(config->state_folder);
     ck_assert_int_eq(config->log_level, LOG_LEVEL_INFO);
     ck_assert(!policy->is_open && !policy->forward_proxy && policy->takes_query);
     ck_assert(!policy->has_upstream_proxy && !policy->writes_access_log);
@@ -258,6 +259,7 @@ START_TEST(a_printed_configuration_loads_again_and_prints_the_same)
     ck_assert_ptr_nonnull(strstr(printed, "\"65001\": \"application/x-my\""));
     ck_assert_ptr_nonnull(strstr(printed, "\"entries\": 7"));
     ck_assert_ptr_nonnull(strstr(printed, "\"poll_minimum\": 0.25"));
+    ck_assert_ptr_nonnull(strstr(printed, "/everything/documents\",\n  \"state\": "));
     /* Members that were not written are shown with their defaults. */
     ck_assert_ptr_nonnull(strstr(printed, "\"acked_deadline\": 2"));
     ck_assert_int_eq(chdir("/"), 0);
