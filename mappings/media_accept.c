@@ -339,13 +339,15 @@ bool media_is_preferred(const struct http_request *request, const char *type)
 
     struct walk walk = walk_accept(request);
     struct range range;
-    unsigned own = 0, others = 0;
+    bool is_named = false;
+    unsigned others = 0;
     while (next_range(&walk, &range)) {
-        unsigned *best = fit(&range.syntax, &syntax) >= 2 ? &own : &others;
-        if (range.quality > *best)
-            *best = range.quality;
+        if (fit(&range.syntax, &syntax) >= 2)
+            is_named = true;
+        else if (range.quality > others)
+            others = range.quality;
     }
-    return own > others;
+    return is_named && media_quality(request, type) > others;
 }
 
 /* The client named the number itself and takes it. */

@@ -370,6 +370,7 @@ START_TEST(only_an_explicit_event_stream_above_all_others_is_a_wish_for_one)
         {HTTP_METHOD_GET, "text/event-stream;charset=latin1", NULL, false},
         {HTTP_METHOD_GET, "text/event-stream;q=0.001", NULL, true},
         {HTTP_METHOD_GET, "text/event-stream;q=0", NULL, false},
+        {HTTP_METHOD_GET, "text/event-stream, text/event-stream;charset=utf-8;q=0", NULL, false},
         {HTTP_METHOD_GET, "text/event-stream, application/json;q=0.9, */*;q=0.8", NULL, true},
         {HTTP_METHOD_GET, "application/json;q=0.9", "text/event-stream", true},
         {HTTP_METHOD_GET, "application/json, text/event-stream;q=0.1", NULL, false},
