@@ -27,6 +27,9 @@ bool http_client_connect(struct http_client *client, const char *address, const 
     if (getaddrinfo(address, port, &hints, &found) != 0)
         return false;
     client->fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (client->fd >= 0 && client->receive_buffer > 0)
+        setsockopt(client->fd, SOL_SOCKET, SO_RCVBUF, &client->receive_buffer,
+                   sizeof(client->receive_buffer));
     bool connected = client->fd >= 0 && connect(client->fd, found->ai_addr, found->ai_addrlen) == 0;
     freeaddrinfo(found);
     if (!connected) {
@@ -110,6 +113,20 @@ bool http_client_read(struct http_client *client, struct gateway_process *gatewa
         return false;
     return take_input(client) ||
            (gateway_process_wait(gateway, client->fd, POLLIN, until) && take_input(client));
+}
+
+bool http_client_sip(struct http_client *client, struct gateway_process *gateway, size_t most,
+                     double until)
+{
+    char piece[4096];
+    if (client->fd < 0 || client->ended ||
+        !gateway_process_wait(gateway, client->fd, POLLIN, until))
+        return false;
+    ssize_t count = recv(client->fd, piece, most < sizeof(piece) ? most : sizeof(piece), 0);
+    client->ended = count == 0;
+    if (count > 0)
+        bytes_append(&client->input, piece, (size_t)count);
+    return count > 0;
 }
 
 /* Waits until the input has at least `length` bytes. */

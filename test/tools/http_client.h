@@ -26,7 +26,8 @@ struct http_client {
     double sent;                   /* just before the end of the latest request was sent */
     struct bytes request_head;     /* being built */
     struct bytes request_body;
-    bool no_host; /* send adds no Host field */
+    bool no_host;       /* send adds no Host field */
+    int receive_buffer; /* bytes, of the next connection; 0: as the system likes */
 };
 
 bool http_client_connect(struct http_client *client, const char *address, const char *port);
@@ -39,6 +40,9 @@ bool http_client_send(struct http_client *client, struct gateway_process *gatewa
 void http_client_note_request(struct http_client *client, bool is_head);
 /* Reads what is there; true when something came or the connection ended, waiting until `until`. */
 bool http_client_read(struct http_client *client, struct gateway_process *gateway, double until);
+/* Reads at most `most` bytes: as slow as one likes. False when none came until `until`. */
+bool http_client_sip(struct http_client *client, struct gateway_process *gateway, size_t most,
+                     double until);
 /* Reads the status line and the fields of the next response; what follows stays in `input`, for
  * those who read a body while it comes. NULL, or why it cannot be. */
 const char *http_client_head(struct http_client *client, struct gateway_process *gateway,

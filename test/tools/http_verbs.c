@@ -10,6 +10,8 @@
 #include <strings.h>
 #include <sys/socket.h>
 
+#include "client_stream.h"
+
 typedef bool http_verb(struct scenario *scenario, const struct words *words, const char *line);
 
 static bool select_client(struct scenario *scenario, const char *name)
@@ -199,6 +201,29 @@ static bool verb_hang_up(struct scenario *scenario, const struct words *words, c
     return true;
 }
 
+/* receive-buffer BYTES: of the client's next connection: what it does not read fills soon. */
+static bool verb_receive_buffer(struct scenario *scenario, const struct words *words,
+                                const char *line)
+{
+    long size = 0;
+    (void)line;
+    if (!words_number(words_at(words, 1), &size))
+        return scenario_fail(scenario, "receive-buffer BYTES");
+    scenario->client->receive_buffer = (int)size;
+    return true;
+}
+
+/* sip BYTES: takes at most so many from the connection, and waits for the first. */
+static bool verb_sip(struct scenario *scenario, const struct words *words, const char *line)
+{
+    long size = 0;
+    (void)line;
+    if (!words_number(words_at(words, 1), &size) || size < 1)
+        return scenario_fail(scenario, "sip BYTES");
+    return http_client_sip(scenario->client, &scenario->gateway, (size_t)size, scenario->until) ||
+           scenario_fail(scenario, "expected: a byte\n    got:      none in time");
+}
+
 bool http_verbs_run(struct scenario *scenario, const struct words *words, const char *line,
                     bool *known)
 {
@@ -206,10 +231,18 @@ bool http_verbs_run(struct scenario *scenario, const struct words *words, const 
         const char *name;
         http_verb *run;
     } verbs[] = {
-        {"client", verb_client},   {"http", verb_http},         {"field", verb_field},
-        {"no-host", verb_no_host}, {"body-out", verb_body_out}, {"body-chunks", verb_body_chunks},
-        {"send", verb_send},       {"bytes", verb_bytes},       {"half-close", verb_half_close},
+        {"client", verb_client},
+        {"http", verb_http},
+        {"field", verb_field},
+        {"no-host", verb_no_host},
+        {"body-out", verb_body_out},
+        {"body-chunks", verb_body_chunks},
+        {"send", verb_send},
+        {"bytes", verb_bytes},
+        {"half-close", verb_half_close},
         {"hang-up", verb_hang_up},
+        {"receive-buffer", verb_receive_buffer},
+        {"sip", verb_sip},
     };
     *known = true;
     if (scenario->client == NULL && !select_client(scenario, "main"))
@@ -218,13 +251,17 @@ bool http_verbs_run(struct scenario *scenario, const struct words *words, const 
         if (words_is(words, 0, verbs[i].name))
             return verbs[i].run(scenario, words, line);
     }
-    return response_verbs_run(scenario, words, line, known);
+    bool held = stream_verbs_run(scenario, words, line, known);
+    return *known ? held : response_verbs_run(scenario, words, line, known);
 }
 
 void http_verbs_end_case(struct scenario *scenario)
 {
-    for (size_t i = 0; i < scenario->client_count; i++)
+    for (size_t i = 0; i < scenario->client_count; i++) {
+        client_stream_free(scenario->streams[i]);
+        scenario->streams[i] = NULL;
         http_client_free(scenario->clients[i]);
+    }
     scenario->client_count = 0;
     scenario->client = NULL;
 }

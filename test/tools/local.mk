@@ -15,7 +15,11 @@ test_tools_scenario_SOURCES = test/tools/scenario.c test/tools/scenario.h \
 	test/tools/scripted_node.c test/tools/scripted_node.h \
 	test/tools/http_client.c test/tools/http_client.h \
 	test/tools/node_verbs.c test/tools/node_babble.c test/tools/node_expect.c \
-	test/tools/http_verbs.c test/tools/response_verbs.c test/tools/gateway_verbs.c
+	test/tools/body_reader.c test/tools/body_reader.h \
+	test/tools/event_stream.c test/tools/event_stream.h \
+	test/tools/client_stream.c test/tools/client_stream.h \
+	test/tools/http_verbs.c test/tools/response_verbs.c test/tools/stream_verbs.c \
+	test/tools/gateway_verbs.c
 test_tools_scenario_LDADD = -lm
 
 TESTS += test/tools/selftest.sh
@@ -59,6 +63,7 @@ EXTRA_DIST += test/tools/udpfault.sh
 # The reader of server-sent events and its own test.
 check_PROGRAMS += test/tools/sse-reader test/tools/sse-reader-test
 test_tools_sse_reader_SOURCES = test/tools/sse-reader.c test/tools/event_stream.c test/tools/event_stream.h \
+	test/tools/body_reader.c test/tools/body_reader.h \
 	test/tools/http_client.c test/tools/http_client.h test/tools/gateway_process.c \
 	test/tools/gateway_process.h test/tools/bytes.c test/tools/bytes.h
 test_tools_sse_reader_LDADD =

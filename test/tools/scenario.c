@@ -255,6 +255,7 @@ static void run_case(struct run *run, size_t begin, size_t end)
     for (size_t i = 0; i < SCENARIO_NODES; i++)
         scripted_node_begin_case(&scenario->nodes[i]);
     bytes_empty(&scenario->transcript);
+    scenario->quickest = HUGE_VAL;
     scenario->until = gateway_process_now() + SCENARIO_SECONDS * scenario->patience;
     bool held = !mentions_metric(&run->script, begin, end) || scenario->gateway.pid == 0 ||
                 gateway_verbs_read_metrics(scenario, &scenario->metrics_before);

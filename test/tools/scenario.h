@@ -13,6 +13,8 @@
 #define SCENARIO_CLIENTS 256
 #define SCENARIO_SECONDS 5.0
 
+struct client_stream;
+
 struct scenario {
     const char *file;
     const char *program; /* the gateway */
@@ -20,7 +22,8 @@ struct scenario {
     struct variables variables;
     struct gateway_process gateway;
     struct scripted_node nodes[SCENARIO_NODES];
-    struct http_client *clients[SCENARIO_CLIENTS]; /* owned; of this case */
+    struct http_client *clients[SCENARIO_CLIENTS];   /* owned; of this case */
+    struct client_stream *streams[SCENARIO_CLIENTS]; /* owned; of clients, NULL: none */
     size_t client_count;
     struct http_client *client; /* the selected one; borrowed from clients, NULL before the first */
     struct bytes transcript;    /* of this case, for the report of a failure */
@@ -28,6 +31,7 @@ struct scenario {
     struct bytes metrics_before; /* the metrics page at the start of the case */
     double patience;             /* how many times as long as written everything may take */
     double until;                /* when the present verb gives up waiting */
+    double quickest;             /* seconds from a datagram of a node to an event, in this case */
 };
 
 /* Notes why a verb failed; always false. */
@@ -48,6 +52,9 @@ bool http_verbs_run(struct scenario *scenario, const struct words *words, const 
 bool response_verbs_run(struct scenario *scenario, const struct words *words, const char *line,
                         bool *known);
 void http_verbs_end_case(struct scenario *scenario);
+/* stream_verbs.c: server-sent events. */
+bool stream_verbs_run(struct scenario *scenario, const struct words *words, const char *line,
+                      bool *known);
 /* gateway_verbs.c: start, stop, hup, run, log, metric. */
 bool gateway_verbs_run(struct scenario *scenario, const struct words *words, const char *line,
                        bool *known);

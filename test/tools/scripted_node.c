@@ -282,6 +282,7 @@ static void send_now(struct scripted_node *node, int fd, const union node_addres
                      const struct bytes *datagram)
 {
     bytes_set(&node->last_sent, datagram->data, datagram->length);
+    node->sent_time = gateway_process_now();
     send_to(node, fd, to, datagram);
 }
 

@@ -48,6 +48,7 @@ struct scripted_node {
     size_t seen_count;
     struct node_message *current; /* the one that replies refer to; borrowed from seen */
     struct bytes last_sent;
+    double sent_time; /* of it */
     uint16_t next_mid;
     uint16_t case_mid;        /* the first that this case uses */
     struct bytes old_tokens;  /* of earlier cases: 9 octets each, length and token */

@@ -17,7 +17,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "http_client.h"
+#include "body_reader.h"
 
 enum {
     EXIT_MET = 0,     /* all that was waited for came; or nothing was, and the stream ended */
@@ -26,7 +26,6 @@ enum {
     EXIT_BAD_USAGE = 64,
     WANTED_MAX = 32,
     RETRY_MS = 3000, /* until the stream says something else */
-    SIZE_LINE_MAX = 256,
 };
 
 /* An event that is waited for: of a "state" event `text` is the state, else a part of its data. */
@@ -58,9 +57,7 @@ struct reader {
     struct event_stream stream;
     struct bytes shown;
     long shown_retry;
-    bool is_chunked;
-    bool is_behind_chunk; /* its CRLF comes next */
-    size_t chunk_left;
+    struct body_reader body;
 };
 
 /* --- what is printed --- */
@@ -142,76 +139,11 @@ static void show_comment(void *handle, const struct bytes *text)
 
 /* --- one connection --- */
 
-enum progress {
-    PROGRESS_MORE,
-    PROGRESS_ENDED,
-    PROGRESS_BROKEN,
-};
-
-static enum progress wait_for_more(const struct reader *reader)
+static void feed(void *handle, const void *data, size_t length)
 {
-    return reader->client->ended ? PROGRESS_BROKEN : PROGRESS_MORE;
-}
-
-static void feed(struct reader *reader, size_t length)
-{
-    event_stream_feed(&reader->stream, reader->client->input.data, length);
-    bytes_drop(&reader->client->input, length);
+    struct reader *reader = handle;
+    event_stream_feed(&reader->stream, data, length);
     show_retry(reader);
-}
-
-/* The line before a chunk (RFC 9112 7.1). */
-static enum progress take_size(struct reader *reader)
-{
-    const struct bytes *input = &reader->client->input;
-    const char *text = bytes_text(input), *end = strstr(text, "\r\n");
-    char *after;
-    if (end == NULL)
-        return input->length > SIZE_LINE_MAX ? PROGRESS_BROKEN : wait_for_more(reader);
-    if (strspn(text, "0123456789abcdefABCDEF") == 0)
-        return PROGRESS_BROKEN;
-    size_t size = strtoul(text, &after, 16);
-    if (*after != '\r' && *after != ';')
-        return PROGRESS_BROKEN;
-    if (size == 0) /* with the trailer section, which may be empty */
-        return strstr(text, "\r\n\r\n") != NULL ? PROGRESS_ENDED : wait_for_more(reader);
-    bytes_drop(&reader->client->input, (size_t)(end - text) + 2);
-    reader->chunk_left = size;
-    return PROGRESS_MORE;
-}
-
-static enum progress take_chunks(struct reader *reader)
-{
-    struct bytes *input = &reader->client->input;
-    for (;;) {
-        if (reader->is_behind_chunk) {
-            if (input->length < 2)
-                return wait_for_more(reader);
-            if (memcmp(input->data, "\r\n", 2) != 0)
-                return PROGRESS_BROKEN;
-            bytes_drop(input, 2);
-            reader->is_behind_chunk = false;
-        }
-        if (reader->chunk_left == 0) {
-            enum progress progress = take_size(reader);
-            if (reader->chunk_left == 0)
-                return progress;
-        }
-        size_t length = input->length < reader->chunk_left ? input->length : reader->chunk_left;
-        feed(reader, length);
-        reader->chunk_left -= length;
-        if (reader->chunk_left > 0)
-            return wait_for_more(reader);
-        reader->is_behind_chunk = true;
-    }
-}
-
-static enum progress take_input(struct reader *reader)
-{
-    if (reader->is_chunked)
-        return take_chunks(reader);
-    feed(reader, reader->client->input.length);
-    return reader->client->ended ? PROGRESS_ENDED : PROGRESS_MORE;
 }
 
 static bool send_request(struct reader *reader)
@@ -234,15 +166,14 @@ static bool check_response(struct reader *reader)
 {
     struct bytes value = {NULL, 0, 0};
     const struct http_response *response = &reader->client->response;
-    reader->is_chunked = http_client_field(response, "Transfer-Encoding", 0, &value) &&
-                         strcasecmp(bytes_text(&value), "chunked") == 0;
+    body_reader_begin(&reader->body, reader->client);
     bool has_length = http_client_field(response, "Content-Length", 0, &value);
     http_client_field(response, "Content-Type", 0, &value);
     const char *type = bytes_text(&value);
     begin_line(reader, "response ");
     bytes_print(&reader->shown, "%u ", response->status);
     bytes_show(&reader->shown, type, strlen(type));
-    bytes_print(&reader->shown, "%s%s", reader->is_chunked ? " chunked" : "",
+    bytes_print(&reader->shown, "%s%s", reader->body.framing == BODY_CHUNKED ? " chunked" : "",
                 has_length ? " with a length" : "");
     end_line(reader);
     bool is_stream = response->status == 200 && strcspn(type, "; ") == 17 &&
@@ -264,8 +195,6 @@ static int read_once(struct reader *reader)
     }
     snprintf(numeric, sizeof(numeric), "%.*s", (int)length, host);
     event_stream_restart(&reader->stream);
-    reader->is_behind_chunk = false;
-    reader->chunk_left = 0;
     if (!http_client_connect(reader->client, numeric, reader->port))
         trouble = "cannot connect";
     else if (!send_request(reader))
@@ -279,20 +208,20 @@ static int read_once(struct reader *reader)
     if (!check_response(reader))
         return EXIT_REFUSED;
 
-    enum progress progress = take_input(reader);
-    while (!has_all(reader) && progress == PROGRESS_MORE) {
+    enum body_progress progress = body_reader_read(&reader->body, reader->client);
+    while (!has_all(reader) && progress == BODY_GOES_ON) {
         if (!http_client_read(reader->client, &reader->nobody, reader->until))
             return EXIT_MISSED;
-        progress = take_input(reader);
+        progress = body_reader_read(&reader->body, reader->client);
     }
     if (has_all(reader))
         return EXIT_MET;
-    if (progress == PROGRESS_BROKEN)
-        print_line(reader, "broken", "the chunked coding ends or goes wrong");
+    if (progress == BODY_BROKEN)
+        print_line(reader, "broken", "the body ends too early, or its chunks are wrong");
     else
         print_line(reader, "end", NULL);
     bool was_all = reader->wanted_count == 0 && reader->wanted_events == 0;
-    return progress == PROGRESS_ENDED && was_all ? EXIT_MET : EXIT_MISSED;
+    return progress == BODY_ENDED && was_all ? EXIT_MET : EXIT_MISSED;
 }
 
 /* Waits as long as the stream said; false when that is too long. */
@@ -372,6 +301,7 @@ int main(int argc, char **argv)
         .shown_retry = -1,
     };
     reader.stream.handle = &reader;
+    reader.body = (struct body_reader){.take = feed, .handle = &reader};
     reader.begin = gateway_process_now();
     reader.until = reader.begin + 10;
     for (int option; (option = getopt(argc, argv, "A:H:i:s:d:n:t:r:w:0T")) >= 0;) {
