@@ -23,6 +23,7 @@
 struct node;
 struct node_table;
 struct random_source;
+struct request_report;
 struct timers;
 
 enum {
@@ -65,6 +66,18 @@ enum node_state node_state_of(const struct node *node);
 const struct endpoint_address *node_address(const struct node *node);
 /* The time of the last datagram from it, on the clock of the timers; false when none came. */
 bool node_last_heard(const struct node *node, uint64_t *heard_us);
+
+/* How the way to it is doing, by what became of the last thousand or two of transmissions. */
+struct node_measures {
+    uint32_t round_trip_us; /* smoothed as in RFC 6298; 0: none was measured */
+    unsigned transmissions;
+    unsigned lost; /* of these: sent again, or never answered */
+};
+struct node_measures node_measures(const struct node *node);
+/* A request to it has ended, with an answer of whatever kind or without. NULL is fine. */
+void node_measure(struct node *node, const struct request_report *report, bool is_answered);
+/* The one that was made behind `node` (NULL: the first); NULL: there is none. */
+const struct node *node_table_next(const struct node_table *table, const struct node *node);
 
 /* A datagram came from that address. */
 void node_table_heard(struct node_table *table, const struct endpoint_address *address);

@@ -39,6 +39,11 @@ int node_label_table_configure(struct node_label_table *table, const char *const
 struct node_label *node_label_acquire(struct node_label_table *table, const char *name);
 /* NULL is fine. */
 void node_label_release(struct node_label *label);
+/* The configured ones, sorted by name. */
+size_t node_label_count(const struct node_label_table *table);
+const struct node_label *node_label_at(const struct node_label_table *table, size_t index);
+/* The node that was asked last under that name, borrowed; NULL: none yet. */
+const struct node *node_label_node(const struct node_label *label);
 const char *node_label_name(const struct node_label *label);
 /* A request of that label goes to that node, whose state is shown under the name from now on.
  * `node` may be NULL (memory is short). */

@@ -4,7 +4,7 @@
 
 /*
  * resource: the gateway's own resources, as a table from path to function: health, metrics,
- * /.well-known/core, results that wait to be fetched.
+ * nodes, /.well-known/core, results that wait to be fetched.
  */
 
 #include <stdbool.h>

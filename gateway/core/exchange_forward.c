@@ -13,6 +13,7 @@
 
 #include "blockwise.h"
 #include "core_private.h"
+#include "node.h"
 #include "node_label.h"
 #include "policy.h"
 #include "representation.h"
@@ -207,6 +208,7 @@ static void response_came(void *handle, const struct rest_message *response,
     exchange->response_code = response->code;
     node_label_answered(exchange->label, response->code,
                         exchange_take_retransmissions(exchange, report), report->round_trip_us);
+    node_measure(exchange->node, report, true);
     exchange_note_response(exchange, response);
     if (wants_answer(exchange) && exchange_is_challenge(response) &&
         exchange_may_meet_challenge(exchange)) {

@@ -95,6 +95,8 @@ void exchange_note_failure(struct exchange *exchange, enum request_failure failu
                            const struct request_report *report)
 {
     enum node_failure label_failure = NODE_FAILURE_TIMEOUT;
+    bool is_answered = failure == REQUEST_RESET || failure == REQUEST_BAD_RESPONSE ||
+                       failure == REQUEST_BAD_TRANSFER;
 
     switch (failure) {
     case REQUEST_GIVEN_UP:
@@ -120,6 +122,7 @@ void exchange_note_failure(struct exchange *exchange, enum request_failure failu
         node_doubt(exchange->node);
         break;
     }
+    node_measure(exchange->node, report, is_answered);
     node_label_failed(exchange->label, label_failure,
                       exchange_take_retransmissions(exchange, report));
 }

@@ -5,7 +5,8 @@ libgateway_a_SOURCES += gateway/core/policy.c gateway/core/core.c gateway/core/c
 	gateway/core/holds.h gateway/core/metrics.c \
 	gateway/core/cache.c gateway/core/cache_pending.c \
 	gateway/core/cache_private.h gateway/core/representation.c gateway/core/names.c gateway/core/names.h gateway/core/node.c \
-	gateway/core/node_label.c gateway/core/resource.c \
+	gateway/core/node_label.c gateway/core/node_report.c gateway/core/node_report.h \
+	gateway/core/resource.c \
 	gateway/core/exchange.c gateway/core/exchange_table.c gateway/core/exchange_table.h \
 	gateway/core/exchange_steps.c gateway/core/exchange_authorize.c \
 	gateway/core/exchange_compose.c gateway/core/exchange_condition.c \

@@ -14,6 +14,7 @@
 
 #include "keyed_hash.h"
 #include "random_source.h"
+#include "request_layer.h"
 #include "timers.h"
 
 /* Without memory for the table a node is unknown and its requests go on. */
@@ -24,6 +25,7 @@ enum {
     US_PER_S = 1000000,
     OVERLOAD_WINDOW_US = 10 * US_PER_S,
     HELD_MAX_S = 60,
+    MEASURED_MAX = 2048, /* transmissions; then the old ones count for a half */
 };
 
 struct node {
@@ -38,6 +40,7 @@ struct node {
     uint64_t overloaded_resource;
     uint64_t held_until_us;
     uint64_t loud_until_us; /* what is asked until then must be answered */
+    struct node_measures measures;
     /* While UNREACHABLE: */
     unsigned pings;
     uint64_t ping_us;   /* the next one may go */
@@ -253,7 +256,59 @@ bool node_last_heard(const struct node *node, uint64_t *heard_us)
     return node->was_heard;
 }
 
+struct node_measures node_measures(const struct node *node)
+{
+    return node->measures;
+}
+
+static void measure_loss(struct node_measures *measures, unsigned transmissions, unsigned lost)
+{
+    if (transmissions > MEASURED_MAX) { /* of a large transfer: in proportion */
+        lost = (unsigned)((uint64_t)lost * MEASURED_MAX / transmissions);
+        transmissions = MEASURED_MAX;
+    }
+    measures->transmissions += transmissions;
+    measures->lost += lost;
+    while (measures->transmissions > MEASURED_MAX) {
+        measures->transmissions /= 2;
+        measures->lost /= 2;
+    }
+}
+
+/* RFC 6298 2: an eighth of the news. */
+static void measure_round_trip(struct node_measures *measures, uint64_t round_trip_us)
+{
+    uint32_t news = round_trip_us > UINT32_MAX ? UINT32_MAX : (uint32_t)round_trip_us;
+    int64_t difference = (int64_t)news - measures->round_trip_us;
+
+    if (measures->round_trip_us == 0)
+        measures->round_trip_us = news;
+    else
+        measures->round_trip_us = (uint32_t)(measures->round_trip_us + difference / 8);
+}
+
+void node_measure(struct node *node, const struct request_report *report, bool is_answered)
+{
+    unsigned transmissions =
+        report->transmissions + report->earlier_messages + report->earlier_retransmissions;
+    unsigned lost = report->transmissions + report->earlier_retransmissions;
+
+    if (node == NULL)
+        return;
+    /* Whatever came stands against the last transmission, silence against all. */
+    if ((is_answered || report->was_acknowledged) && report->transmissions > 0)
+        lost--;
+    measure_loss(&node->measures, transmissions, lost);
+    if (report->round_trip_us > 0)
+        measure_round_trip(&node->measures, report->round_trip_us);
+}
+
 /* --- the table --- */
+
+const struct node *node_table_next(const struct node_table *table, const struct node *node)
+{
+    return node == NULL ? table->nodes : node->hh.next;
+}
 
 /* Drops those whose time is over, and the oldest when there is no room. */
 static void make_room(struct node_table *table)

@@ -178,6 +178,21 @@ struct node_label *node_label_acquire(struct node_label_table *table, const char
     return label;
 }
 
+size_t node_label_count(const struct node_label_table *table)
+{
+    return table->count;
+}
+
+const struct node_label *node_label_at(const struct node_label_table *table, size_t index)
+{
+    return table->labels[index];
+}
+
+const struct node *node_label_node(const struct node_label *label)
+{
+    return label->node;
+}
+
 const char *node_label_name(const struct node_label *label)
 {
     return label->name;

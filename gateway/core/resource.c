@@ -18,6 +18,7 @@
 #include "message_layer.h"
 #include "metrics.h"
 #include "node_label.h"
+#include "node_report.h"
 #include "policy.h"
 #include "request_layer.h"
 #include "status_monitor.h"
@@ -173,6 +174,7 @@ const struct resource *resource_find(const char *target)
         {"/-/health/live", HTTP_METHOD_GET | HTTP_METHOD_HEAD, 0, respond_live},
         {"/-/health/ready", HTTP_METHOD_GET | HTTP_METHOD_HEAD, 0, respond_ready},
         {"/-/metrics", HTTP_METHOD_GET | HTTP_METHOD_HEAD, ROLE_READ, respond_metrics},
+        {"/-/nodes", HTTP_METHOD_GET | HTTP_METHOD_HEAD, ROLE_READ, node_report_respond},
         {STATUS_MONITOR_PATH, HTTP_METHOD_GET | HTTP_METHOD_HEAD, ROLE_READ, respond_status},
         {"/.well-known/core", HTTP_METHOD_GET | HTTP_METHOD_HEAD, ROLE_READ, respond_core},
     };

@@ -20,6 +20,7 @@ SCENARIOS = test/integration/bad_input.scn \
 	test/integration/method.scn \
 	test/integration/no_response.scn \
 	test/integration/node_life.scn \
+	test/integration/nodes.scn \
 	test/integration/option.scn \
 	test/integration/parallel.scn \
 	test/integration/prefer.scn \

@@ -129,7 +129,7 @@ core_tests = test/unit/test_access test/unit/test_holds test/unit/test_metrics t
 	test/unit/test_exchange_cache test/unit/test_exchange_join test/unit/test_exchange_rejoin \
 	test/unit/test_exchange_loan \
 	test/unit/test_exchange_validation \
-	test/unit/test_resource
+	test/unit/test_node_report test/unit/test_resource
 exchange_fixture = test/unit/exchange_fixture.c test/unit/exchange_fixture.h
 check_PROGRAMS += $(core_tests)
 TESTS += $(core_tests)
@@ -161,6 +161,8 @@ test_unit_test_exchange_loan_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 test_unit_test_exchange_validation_SOURCES = test/unit/test_exchange_validation.c $(crowd)
 test_unit_test_exchange_validation_LDADD = $(UNIT_LIBS)
+test_unit_test_node_report_SOURCES = test/unit/test_node_report.c $(exchange_fixture)
+test_unit_test_node_report_LDADD = $(UNIT_LIBS)
 test_unit_test_resource_SOURCES = test/unit/test_resource.c $(exchange_fixture)
 test_unit_test_resource_LDADD = $(UNIT_LIBS)
 

@@ -13,6 +13,7 @@
 #include "fakes.h"
 #include "proves.h"
 #include "random_source.h"
+#include "request_layer.h"
 #include "timers.h"
 
 enum { SECOND = 1000, MAXIMUM = 50, PINGS_MAX = 64 };
@@ -334,6 +335,80 @@ START_TEST(a_full_table_forgets_the_one_that_was_used_longest_ago_and_no_other)
 }
 END_TEST
 
+START_TEST(a_node_is_measured_by_what_became_of_transmissions)
+{
+    struct node *node = acquire(1);
+    struct request_report once = {.transmissions = 1, .round_trip_us = 80000};
+    struct request_report again = {.transmissions = 3};
+    struct request_report acknowledged = {.transmissions = 2, .was_acknowledged = true};
+    struct request_report blocks = {
+        .transmissions = 1, .earlier_messages = 10, .earlier_retransmissions = 2};
+
+    ck_assert_uint_eq(node_measures(node).transmissions, 0);
+    node_measure(node, &once, true);
+    ck_assert_uint_eq(node_measures(node).round_trip_us, 80000);
+    once.round_trip_us = 160000;
+    node_measure(node, &once, true);
+    ck_assert_uint_eq(node_measures(node).round_trip_us, 90000);
+    once.round_trip_us = 10000;
+    node_measure(node, &once, true);
+    ck_assert_uint_eq(node_measures(node).round_trip_us, 80000);
+    ck_assert_uint_eq(node_measures(node).lost, 0);
+    node_measure(node, &again, true);
+    ck_assert_uint_eq(node_measures(node).lost, 2);
+    node_measure(node, &again, false);
+    ck_assert_uint_eq(node_measures(node).lost, 5);
+    node_measure(node, &acknowledged, false);
+    ck_assert_uint_eq(node_measures(node).lost, 6);
+    node_measure(node, &blocks, true);
+    ck_assert_uint_eq(node_measures(node).lost, 8);
+    ck_assert_uint_eq(node_measures(node).transmissions, 3 + 3 + 3 + 2 + 13);
+    ck_assert_uint_eq(node_measures(node).round_trip_us, 80000);
+    node_measure(NULL, &once, true);
+    node_release(node);
+}
+END_TEST
+
+START_TEST(what_was_measured_long_ago_is_forgotten)
+{
+    struct node *node = acquire(1);
+    struct request_report silence = {.transmissions = 5};
+    struct request_report once = {.transmissions = 1, .round_trip_us = UINT64_MAX};
+    struct request_report huge = {
+        .transmissions = 1, .earlier_messages = 4000000000u - 1, .earlier_retransmissions = 0};
+    struct node_measures measures;
+
+    for (unsigned i = 0; i < 10000; i++)
+        node_measure(node, &silence, false);
+    measures = node_measures(node);
+    ck_assert_uint_eq(measures.lost, measures.transmissions);
+    ck_assert_uint_le(measures.transmissions, 2048);
+    for (unsigned i = 0; i < 20000; i++)
+        node_measure(node, &once, true);
+    measures = node_measures(node);
+    ck_assert_uint_lt(measures.lost, 3);
+    ck_assert_uint_eq(measures.round_trip_us, UINT32_MAX);
+    node_measure(node, &huge, false);
+    ck_assert_uint_le(node_measures(node).transmissions, 2048);
+    node_release(node);
+}
+END_TEST
+
+START_TEST(nodes_are_listed_in_the_order_in_which_they_were_made)
+{
+    const struct node *node = NULL;
+
+    ck_assert_ptr_null(node_table_next(w.table, NULL));
+    for (uint16_t i = 1; i <= 5; i++)
+        node_release(acquire(i));
+    for (uint16_t i = 1; i <= 5; i++) {
+        node = node_table_next(w.table, node);
+        ck_assert_uint_eq(node_address(node)->port, i);
+    }
+    ck_assert_ptr_null(node_table_next(w.table, node));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("node");
@@ -354,6 +429,9 @@ int main(void)
     tcase_add_test(tests, two_overloaded_resources_within_ten_seconds_hold_the_node);
     tcase_add_test(tests, nodes_are_forgotten_when_nobody_has_asked_for_them);
     tcase_add_test(tests, a_full_table_forgets_the_one_that_was_used_longest_ago_and_no_other);
+    tcase_add_test(tests, a_node_is_measured_by_what_became_of_transmissions);
+    tcase_add_test(tests, what_was_measured_long_ago_is_forgotten);
+    tcase_add_test(tests, nodes_are_listed_in_the_order_in_which_they_were_made);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);
