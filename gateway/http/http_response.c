@@ -16,6 +16,9 @@
 
 enum { BLOCK_SIZE = 1024 };
 
+#define NOSNIFF_NAME  "X-Content-Type-Options"
+#define NOSNIFF_VALUE "nosniff"
+
 static ssize_t read_nothing(void *handle, uint64_t position, char *out, size_t maximum)
 {
     (void)handle;
@@ -57,6 +60,16 @@ static struct MHD_Response *make_response(const struct http_reply *reply, enum h
                                            MHD_RESPMEM_PERSISTENT);
 }
 
+/* What nodes send is shown under the gateway's own origin: no browser may take it for something
+ * else than its Content-Type says, a script above all (MEDIA-20). HEAD has the fields of GET. */
+static bool needs_nosniff(const struct http_reply *reply, enum http_method method)
+{
+    if (reply->status == 204 || reply->status == 304)
+        return false;
+    return (reply->body.length > 0 || method == HTTP_METHOD_HEAD) &&
+           http_reply_field(reply, NOSNIFF_NAME) == NULL;
+}
+
 static bool add_fields(struct MHD_Response *response, const struct http_reply *reply,
                        const struct http_response_options *options)
 {
@@ -67,6 +80,9 @@ static bool add_fields(struct MHD_Response *response, const struct http_reply *r
     }
     if (options->request_id != NULL && http_reply_field(reply, "X-Request-Id") == NULL &&
         MHD_add_response_header(response, "X-Request-Id", options->request_id) != MHD_YES)
+        return false;
+    if (needs_nosniff(reply, options->method) &&
+        MHD_add_response_header(response, NOSNIFF_NAME, NOSNIFF_VALUE) != MHD_YES)
         return false;
     return (!reply->must_close && !options->must_close) ||
            MHD_add_response_header(response, "Connection", "close") == MHD_YES;
@@ -98,6 +114,10 @@ enum MHD_Result http_response_queue_taken(struct MHD_Connection *connection,
                                           const struct http_response_options *options)
 {
     struct MHD_Response *response;
+    /* Before its body is gone. */
+    if (needs_nosniff(reply, options->method) &&
+        http_reply_add(reply, NOSNIFF_NAME, NOSNIFF_VALUE) != 0)
+        return MHD_NO;
     if (reply->body.length == 0 || is_head_only(reply, options->method)) {
         response = make_response(reply, options->method);
         buffer_clear(&reply->body);
@@ -141,6 +161,8 @@ int http_response_write(const struct http_reply *reply, const struct http_respon
         buffer_printf(out, "%s: %s\r\n", reply->fields[i].name, reply->fields[i].value);
     if (options->request_id != NULL && http_reply_field(reply, "X-Request-Id") == NULL)
         buffer_printf(out, "X-Request-Id: %s\r\n", options->request_id);
+    if (needs_nosniff(reply, options->method))
+        buffer_append_text(out, NOSNIFF_NAME ": " NOSNIFF_VALUE "\r\n");
     buffer_append_text(out, "\r\n");
     if (options->method != HTTP_METHOD_HEAD && reply->body.length > 0)
         buffer_append(out, reply->body.data, reply->body.length);
