@@ -44,9 +44,8 @@ struct blockwise_spec {
     /* Without Block and Size options. Borrowed until the final event with all that it points to:
      * options and payload are sent again and again. */
     const struct rest_message *message;
-    const struct settings *settings; /* borrowed until the final event */
-    const struct request_events
-        *events; /* borrowed until the final event; is_awaited is not used */
+    const struct settings *settings;     /* borrowed until the final event */
+    const struct request_events *events; /* borrowed until the final event; `match` is not used */
     void *handle;
     /* As in struct request_spec: of the first message, of all until the body goes in blocks, and of
      * settings->transfer_deadline_ms. Each further block has deadlines of its own. */

@@ -146,6 +146,10 @@ size_t message_layer_endpoint_count(const struct message_layer *layer);
 const struct endpoint_address *endpoint_address_of(const struct endpoint *endpoint);
 /* A small number that never names another endpoint in the life of the process. */
 uint64_t endpoint_id(const struct endpoint *endpoint);
+/* An endpoint that is held is not forgotten, however long nothing goes there. Each hold is released
+ * once. */
+void endpoint_hold(struct endpoint *endpoint);
+void endpoint_release(struct endpoint *endpoint);
 size_t endpoint_queue_length(const struct endpoint *endpoint);
 enum { ENDPOINT_ECHO_MAX = 40 };
 /* The Echo value that the peer sent last, opaque to us, for a request to it and to nobody else (RFC

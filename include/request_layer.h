@@ -68,6 +68,14 @@ struct request_token {
     uint8_t bytes[PDU_TOKEN_MAX];
 };
 
+/* What a response is to a request that it belongs to by endpoint, token and MID. */
+enum request_match {
+    REQUEST_MATCH_ANSWER,   /* it ends the request */
+    REQUEST_MATCH_EARLIER,  /* it answers an earlier request with the same token: it is ignored but
+                               for the acknowledgement of a CON */
+    REQUEST_MATCH_UNWANTED, /* the same, but its sender is to know that nobody wants it: RST */
+};
+
 /* In an event any request may be started or cancelled; the id of the one that ends is unknown
  * already. */
 struct request_events {
@@ -79,10 +87,9 @@ struct request_events {
     /* The final event of a request with `ends_when_sent` that has left; NULL where there is none.
      */
     void (*sent)(void *handle);
-    /* Asked of a response that belongs to the request by endpoint, token and MID, before it ends
-     * the request: false when it answers an earlier request with the same token. Then it is
-     * ignored but for the acknowledgement of a CON. NULL: none does. */
-    bool (*is_awaited)(void *handle, const struct rest_message *response);
+    /* Asked before a response ends the request; `is_in_ack`: piggybacked on its acknowledgement.
+     * NULL: each is its answer. */
+    enum request_match (*match)(void *handle, const struct rest_message *response, bool is_in_ack);
 };
 
 struct request_spec {
@@ -167,5 +174,35 @@ size_t request_layer_outstanding(const struct request_layer *layer);
 /* Seconds after which a client may try again when the queue was full (1..60). */
 unsigned request_layer_retry_after(struct request_layer *layer,
                                    const struct endpoint_address *peer);
+
+/* A token that stays known beyond the requests that carry it: what comes with it while none of them
+ * is outstanding, or before it was sent, is told to its owner. */
+struct request_watch;
+
+/* In an event the watch may be closed, and any request started or cancelled. */
+struct request_watch_events {
+    /* True when it is acknowledged, false when it is rejected: an RST tells the peer to send no
+     * more of it. `response` is borrowed for the call; rest_check_response has passed. */
+    bool (*notified)(void *handle, const struct rest_message *response);
+    /* One that rest_check_response refuses, so that it is rejected. */
+    void (*rejected)(void *handle, uint16_t bad_option);
+};
+
+struct request_watch_spec {
+    struct endpoint_address peer;
+    bool is_peer_of_client;                    /* as in struct request_spec */
+    const struct request_watch_events *events; /* borrowed until it is closed */
+    void *handle;
+};
+
+/* Draws a token that neither a request nor a watch has; the peer stays remembered as long as it is
+ * watched. REQUEST_STARTED, NO_MEMORY or TOO_MANY_PEERS. */
+enum request_refusal request_watch_open(struct request_layer *layer,
+                                        const struct request_watch_spec *spec,
+                                        struct request_watch **opened);
+/* For the requests that carry it. */
+void request_watch_token(const struct request_watch *watch, struct request_token *token);
+/* The token is unknown from now on, unless a request with it is outstanding. NULL is fine. */
+void request_watch_close(struct request_watch *watch);
 
 #endif

@@ -326,9 +326,11 @@ static void message_sent(void *handle)
     transfer_free(transfer);
 }
 
-static bool message_is_awaited(void *handle, const struct rest_message *response)
+static enum request_match message_match(void *handle, const struct rest_message *response,
+                                        bool is_in_ack)
 {
-    return transfer_awaits(handle, response);
+    (void)is_in_ack;
+    return transfer_awaits(handle, response) ? REQUEST_MATCH_ANSWER : REQUEST_MATCH_EARLIER;
 }
 
 static const struct request_events message_events = {
@@ -336,7 +338,7 @@ static const struct request_events message_events = {
     .failed = message_failed,
     .overdue = message_overdue,
     .sent = message_sent,
-    .is_awaited = message_is_awaited,
+    .match = message_match,
 };
 
 /* --- the layer --- */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "endpoint.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,7 +70,7 @@ static void expiry_fired(void *handle)
 {
     struct endpoint *endpoint = handle;
     struct timers *timers = endpoint->table->timers;
-    bool is_used = endpoint->queue.length > 0 || endpoint->is_in_line ||
+    bool is_used = endpoint->queue.length > 0 || endpoint->is_in_line || endpoint->holds > 0 ||
                    !TAILQ_EMPTY(&endpoint->in_flight) || !TAILQ_EMPTY(&endpoint->acked) ||
                    !TAILQ_EMPTY(&endpoint->displaced);
 
@@ -138,6 +139,17 @@ const struct endpoint_address *endpoint_address_of(const struct endpoint *endpoi
 uint64_t endpoint_id(const struct endpoint *endpoint)
 {
     return endpoint->id;
+}
+
+void endpoint_hold(struct endpoint *endpoint)
+{
+    endpoint->holds++;
+}
+
+void endpoint_release(struct endpoint *endpoint)
+{
+    assert(endpoint->holds > 0);
+    endpoint->holds--;
 }
 
 size_t endpoint_queue_length(const struct endpoint *endpoint)

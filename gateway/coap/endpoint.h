@@ -45,6 +45,7 @@ struct endpoint {
     TAILQ_ENTRY(endpoint) line; /* see congestion.h */
     struct mid_allocator mids;
     struct duplicate_filter duplicates;
+    size_t holds; /* of others than messages: see endpoint_hold */
     uint64_t expires_us;
     struct timer expiry;
     struct timer pause;  /* armed while a message waits for a MID or for PROBING_RATE */

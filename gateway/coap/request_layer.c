@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "request_layer.h"
+#include "request_layer_parts.h"
 
 #include <assert.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Without memory for the table a request is refused and the daemon stays. */
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
-
-#include "id_table.h"
 
 /*
  * request_layer: RFC 7252 5.3, between the core's requests and the message layer. A request is one
@@ -31,12 +26,6 @@ enum {
     RETRY_AFTER_MAX_S = 60,
 };
 
-/* What a token stands for: the same token at two endpoints means two requests. No padding. */
-struct request_key {
-    uint64_t endpoint_id;
-    uint8_t token[PDU_TOKEN_MAX];
-};
-
 struct request {
     struct request_layer *layer;
     uint64_t id;
@@ -55,43 +44,23 @@ struct request {
     uint8_t datagram[];
 };
 
-struct request_layer {
-    struct timers *timers;
-    struct random_source token_random;
-    struct message_layer *messages;
-    size_t maximum_endpoints;
-    struct request_peer_events peer_events;
-    struct request *requests; /* by key */
-    size_t cancelled;         /* of them */
-    struct id_table ids;
-};
-
 /* --- tables --- */
-
-/* The token is random already, and ours. */
-static uint32_t hash_key(const struct request_key *key)
-{
-    uint32_t token;
-    memcpy(&token, key->token, sizeof token);
-    return token ^ (uint32_t)key->endpoint_id;
-}
 
 static struct request *find_request(const struct request_layer *layer,
                                     const struct request_key *key)
 {
     struct request *request;
-    HASH_FIND_BYHASHVALUE(hh, layer->requests, key, sizeof *key, hash_key(key), request);
+    HASH_FIND_BYHASHVALUE(hh, layer->requests, key, sizeof *key, request_key_hash(key), request);
     return request;
 }
 
-/* A token that no outstanding request to the endpoint has (RFC 7252 5.3.1). */
-static void draw_key(struct request_layer *layer, const struct endpoint *endpoint,
-                     struct request_key *key)
+void request_draw_key(struct request_layer *layer, const struct endpoint *endpoint,
+                      struct request_key *key)
 {
     key->endpoint_id = endpoint_id(endpoint);
     do
         random_bytes(&layer->token_random, key->token, sizeof key->token);
-    while (find_request(layer, key) != NULL);
+    while (find_request(layer, key) != NULL || request_watch_find(layer, key) != NULL);
 }
 
 /* The token that the caller wants to go on with, unless another request has it. */
@@ -104,7 +73,7 @@ static void choose_key(struct request_layer *layer, const struct endpoint *endpo
         if (find_request(layer, key) == NULL)
             return;
     }
-    draw_key(layer, endpoint, key);
+    request_draw_key(layer, endpoint, key);
 }
 
 static void keep_token(struct request_token *token, const struct request_key *key)
@@ -331,8 +300,8 @@ static bool is_answer(const struct request *request, const struct pdu *pdu)
     return pdu->type != PDU_ACK || pdu->mid == message->mid;
 }
 
-/* RFC 9175 2.3. The one in a 4.01 is for that request alone: its sender must see to it. */
-static void keep_echo(struct endpoint *endpoint, const struct rest_message *response)
+/* The one in a 4.01 is for that request alone: its sender must see to it. */
+void request_keep_echo(struct endpoint *endpoint, const struct rest_message *response)
 {
     const struct rest_option *echo = rest_find_option(response, REST_OPTION_ECHO);
 
@@ -351,8 +320,9 @@ static enum message_verdict message_response(void *handle, struct endpoint *endp
         return MESSAGE_REJECT;
     memcpy(key.token, pdu->token, sizeof key.token);
     struct request *request = find_request(layer, &key);
+    struct request_watch *watch = request_watch_find(layer, &key);
     if (request == NULL || !is_answer(request, pdu))
-        return MESSAGE_REJECT;
+        return watch == NULL ? MESSAGE_REJECT : request_watch_response(watch, endpoint, pdu);
     if (request->is_cancelled) {
         withdraw(request);
         free(request);
@@ -364,10 +334,19 @@ static enum message_verdict message_response(void *handle, struct endpoint *endp
         fail_bad_option(request, bad_option);
         return pdu->type == PDU_ACK ? MESSAGE_ACCEPT : MESSAGE_REJECT;
     }
-    if (request->events->is_awaited != NULL &&
-        !request->events->is_awaited(request->handle, &pdu->message))
-        return pdu->type == PDU_ACK ? MESSAGE_IGNORE : MESSAGE_ACCEPT;
-    keep_echo(endpoint, &pdu->message);
+    if (request->events->match != NULL) {
+        switch (request->events->match(request->handle, &pdu->message, pdu->type == PDU_ACK)) {
+        case REQUEST_MATCH_EARLIER:
+            return pdu->type == PDU_ACK ? MESSAGE_IGNORE : MESSAGE_ACCEPT;
+        case REQUEST_MATCH_UNWANTED:
+            return MESSAGE_REJECT;
+        case REQUEST_MATCH_ANSWER:
+            break;
+        }
+    }
+    if (watch != NULL && pdu->type != PDU_ACK && request->message.state == MESSAGE_UNACKED)
+        request_watch_expect_ack(watch, request->message.mid);
+    request_keep_echo(endpoint, &pdu->message);
     succeed(request, &pdu->message);
     return MESSAGE_ACCEPT;
 }
@@ -433,6 +412,7 @@ void request_layer_free(struct request_layer *layer)
         timers_disarm(layer->timers, &request->deadline);
         free(request);
     }
+    request_watches_clear(layer);
     id_table_clear(&layer->ids);
     free(layer);
 }
@@ -515,8 +495,8 @@ static struct request *make_request(struct request_layer *layer, const struct re
         free(request);
         return NULL;
     }
-    HASH_ADD_BYHASHVALUE(hh, layer->requests, key, sizeof request->key, hash_key(&request->key),
-                         request);
+    HASH_ADD_BYHASHVALUE(hh, layer->requests, key, sizeof request->key,
+                         request_key_hash(&request->key), request);
     if (request->hh.tbl == NULL) {
         id_table_remove(&layer->ids, request->id);
         free(request);
@@ -542,11 +522,22 @@ static enum request_refusal refusal_of(enum message_refusal refusal)
 
 /* Whether there is room for one endpoint more. Clients that ask ever new peers cannot shut out
  * those of the configuration. */
-static bool has_room(const struct request_layer *layer, const struct request_spec *spec)
+static bool has_room(const struct request_layer *layer, bool is_peer_of_client)
 {
-    size_t reserve = spec->is_peer_of_client ? layer->maximum_endpoints / 4 : 0;
+    size_t reserve = is_peer_of_client ? layer->maximum_endpoints / 4 : 0;
 
     return message_layer_endpoint_count(layer->messages) < layer->maximum_endpoints - reserve;
+}
+
+struct endpoint *request_endpoint(struct request_layer *layer, const struct endpoint_address *peer,
+                                  bool is_peer_of_client, enum request_refusal *refusal)
+{
+    *refusal = REQUEST_NO_MEMORY;
+    if (has_room(layer, is_peer_of_client) ||
+        message_layer_find_endpoint(layer->messages, peer) != NULL)
+        return message_layer_endpoint(layer->messages, peer);
+    *refusal = REQUEST_TOO_MANY_PEERS;
+    return NULL;
 }
 
 enum request_refusal request_start(struct request_layer *layer, const struct request_spec *spec,
@@ -554,13 +545,13 @@ enum request_refusal request_start(struct request_layer *layer, const struct req
 {
     uint8_t datagram[REST_REQUEST_SIZE];
     struct request_key key;
+    enum request_refusal no_endpoint;
 
     *id = 0;
-    if (!has_room(layer, spec) && message_layer_find_endpoint(layer->messages, &spec->peer) == NULL)
-        return REQUEST_TOO_MANY_PEERS;
-    struct endpoint *endpoint = message_layer_endpoint(layer->messages, &spec->peer);
+    struct endpoint *endpoint =
+        request_endpoint(layer, &spec->peer, spec->is_peer_of_client, &no_endpoint);
     if (endpoint == NULL)
-        return REQUEST_NO_MEMORY;
+        return no_endpoint;
     choose_key(layer, endpoint, spec->token, &key);
     bool has_echo;
     size_t length = write_datagram(datagram, endpoint, spec, &key, &has_echo);

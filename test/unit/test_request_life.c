@@ -431,16 +431,19 @@ static void count_answer(void *handle, const struct rest_message *response,
     answers++;
 }
 
-static bool await_payload(void *handle, const struct rest_message *response)
+static enum request_match match_payload(void *handle, const struct rest_message *response,
+                                        bool is_in_ack)
 {
     const char *awaited = handle;
-    return response->payload_length == 1 && response->payload[0] == (uint8_t)awaited[0];
+    (void)is_in_ack;
+    return response->payload_length == 1 && response->payload[0] == (uint8_t)awaited[0]
+               ? REQUEST_MATCH_ANSWER
+               : REQUEST_MATCH_EARLIER;
 }
 
 static uint64_t start_with_token(struct request_token *token, const char *awaited)
 {
-    static const struct request_events events = {.response = count_answer,
-                                                 .is_awaited = await_payload};
+    static const struct request_events events = {.response = count_answer, .match = match_payload};
     struct rest_message get = {.code = REST_GET};
     struct request_spec spec = {.peer = w.node,
                                 .message = &get,
