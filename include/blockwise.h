@@ -57,6 +57,9 @@ struct blockwise_spec {
     bool ends_when_sent; /* this and the next unless it is sent in blocks */
     bool needs_no_answer;
     size_t maximum_body; /* bytes of a body that is collected; above: REQUEST_BAD_TRANSFER */
+    /* A response that came already, with the first block of several (a notification): only what is
+     * behind it is asked for. Borrowed for blockwise_start; NULL: none. */
+    const struct rest_message *first;
     /* Only what is said of the body is of interest (HEAD): the response may have just its
      * beginning, see request_report.is_partial. */
     bool is_probe;

@@ -77,6 +77,9 @@ size_t rest_options_size(const struct rest_message *message);
  * when the option stands there already or there are too many. */
 bool rest_message_add_option(struct rest_message *out, const struct rest_message *message,
                              uint16_t number, const uint8_t *value, size_t length);
+/* Inserts an option, its value borrowed, behind those of its number. False when there are too many.
+ */
+bool rest_insert_option(struct rest_message *message, const struct rest_option *option);
 /* The first option of that number, or NULL. */
 const struct rest_option *rest_find_option(const struct rest_message *message, uint16_t number);
 /* The value of a uint option of at most 4 bytes (leading zeros allowed); false when it is longer.

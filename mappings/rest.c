@@ -155,6 +155,21 @@ bool rest_message_add_option(struct rest_message *out, const struct rest_message
     return true;
 }
 
+bool rest_insert_option(struct rest_message *message, const struct rest_option *option)
+{
+    size_t at = message->option_count;
+
+    if (at == REST_OPTIONS_MAX)
+        return false;
+    while (at > 0 && message->options[at - 1].number > option->number) {
+        message->options[at] = message->options[at - 1];
+        at--;
+    }
+    message->options[at] = *option;
+    message->option_count++;
+    return true;
+}
+
 bool rest_option_uint(const struct rest_option *option, uint32_t *value)
 {
     if (option->length > 4)

@@ -222,6 +222,10 @@ static void wake_fired(void *handle)
         ask_for_life(transfer);
         return;
     }
+    if (transfer->bad_first != NULL) {
+        fail(transfer, REQUEST_BAD_TRANSFER, transfer->bad_first, NULL);
+        return;
+    }
     if (transfer->phase == TRANSFER_WAITING)
         transfer->phase = TRANSFER_UPLOAD;
     go_on(transfer);
@@ -402,11 +406,39 @@ static struct transfer *make_transfer(struct blockwise *layer, const struct bloc
     return transfer;
 }
 
+/* The first response is there. When it makes no sense, that is told later. */
+static enum request_refusal begin_behind(struct transfer *transfer,
+                                         const struct rest_message *first)
+{
+    struct transfer_judgement judgement = transfer_judge(transfer, first);
+
+    transfer->has_begun = true;
+    transfer->was_answered = true;
+    switch (judgement.verdict) {
+    case TRANSFER_GOES_ON:
+    case TRANSFER_NEEDS_TURN:
+        return send_next(transfer);
+    case TRANSFER_NO_MEMORY:
+        return REQUEST_NO_MEMORY;
+    case TRANSFER_DONE:
+    case TRANSFER_COLLECTED:
+        judgement.detail = "its answer has no further blocks";
+        break;
+    case TRANSFER_FAILED:
+        break;
+    }
+    transfer->bad_first = judgement.detail;
+    timers_arm(transfer->layer->options.timers, &transfer->wake, 0);
+    return REQUEST_STARTED;
+}
+
 /* Sends the first message, or waits for its turn. */
 static enum request_refusal begin(struct transfer *transfer)
 {
     if (!transfer_plan(transfer))
         return REQUEST_TOO_LONG;
+    if (transfer->spec.first != NULL)
+        return begin_behind(transfer, transfer->spec.first);
     if (transfer->phase == TRANSFER_UPLOAD) {
         if (turn_enter(transfer)) {
             if (turn_is_full(transfer))
@@ -436,6 +468,7 @@ enum request_refusal blockwise_start(struct blockwise *layer, const struct block
         return refusal;
     }
     transfer->has_begun = true;
+    transfer->spec.first = NULL;
     *id = transfer->id;
     return REQUEST_STARTED;
 }

@@ -61,18 +61,19 @@ struct transfer {
     bool is_tagged;
     uint8_t tag[TRANSFER_TAG_LENGTH]; /* Request-Tag */
 
-    bool has_begun;      /* whatever follows goes on with something */
-    bool is_listed;      /* in blocks, or about to be: stands in its bucket */
-    bool is_upload;      /* has or had Block1: one at a time for each resource */
-    bool wishes_size;    /* Block2 in the first request, for a smaller size */
-    bool shuns_blocks;   /* no Block option unless it must be */
-    bool is_second_try;  /* without Block options, behind a 4.02 */
-    bool was_answered;   /* a message was, whatever the answer */
-    bool has_progress;   /* a block was taken or given */
-    bool is_overdue;     /* told */
-    bool has_deadline;   /* that of the whole is armed */
-    bool was_incomplete; /* 4.08 */
-    bool was_created;    /* 2.01 for a block of the upload */
+    bool has_begun;        /* whatever follows goes on with something */
+    bool is_listed;        /* in blocks, or about to be: stands in its bucket */
+    bool is_upload;        /* has or had Block1: one at a time for each resource */
+    bool wishes_size;      /* Block2 in the first request, for a smaller size */
+    bool shuns_blocks;     /* no Block option unless it must be */
+    bool is_second_try;    /* without Block options, behind a 4.02 */
+    bool was_answered;     /* a message was, whatever the answer */
+    bool has_progress;     /* a block was taken or given */
+    bool is_overdue;       /* told */
+    bool has_deadline;     /* that of the whole is armed */
+    bool was_incomplete;   /* 4.08 */
+    bool was_created;      /* 2.01 for a block of the upload */
+    const char *bad_first; /* why it does not go on behind the first response; NULL: it does */
     unsigned restarts;
     unsigned repeats;         /* of the message under way */
     unsigned messages;        /* that were sent and have ended */
@@ -126,8 +127,6 @@ bool transfer_plan_upload(struct transfer *transfer, size_t size);
 bool transfer_fits_whole(const struct transfer *transfer);
 /* Sends the message that is next. */
 enum request_refusal transfer_send(struct transfer *transfer, const struct request_events *events);
-/* Inserts an option, its value borrowed, at its place; a message that is full goes without it. */
-void transfer_insert_option(struct rest_message *message, const struct rest_option *option);
 
 /* blockwise_receive.c */
 /* False for the answer to an earlier block. */

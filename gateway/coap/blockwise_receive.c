@@ -451,7 +451,7 @@ static void keep_format(const struct transfer *transfer, struct rest_message *fi
                                        first->format_value};
 
     if (first->format >= 0 && rest_find_option(final, REST_OPTION_CONTENT_FORMAT) == NULL)
-        transfer_insert_option(final, &format);
+        (void)rest_insert_option(final, &format);
 }
 
 static void keep_location(const struct transfer *transfer, struct rest_message *final)
@@ -461,7 +461,7 @@ static void keep_location(const struct transfer *transfer, struct rest_message *
     if (location->option_count > REST_OPTIONS_MAX - final->option_count)
         return;
     for (size_t i = 0; i < location->option_count; i++)
-        transfer_insert_option(final, &location->options[i]);
+        (void)rest_insert_option(final, &location->options[i]);
 }
 
 void transfer_make_part(const struct transfer *transfer, struct rest_message *final)

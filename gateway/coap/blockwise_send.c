@@ -93,27 +93,13 @@ bool transfer_plan(struct transfer *transfer)
 
 /* --- the message --- */
 
-void transfer_insert_option(struct rest_message *message, const struct rest_option *option)
-{
-    size_t at = message->option_count;
-
-    if (at == REST_OPTIONS_MAX)
-        return;
-    while (at > 0 && message->options[at - 1].number > option->number) {
-        message->options[at] = message->options[at - 1];
-        at--;
-    }
-    message->options[at] = *option;
-    message->option_count++;
-}
-
 static void add_bytes(struct outgoing *out, uint16_t number, const uint8_t *bytes, size_t length)
 {
     struct rest_option option = {.number = number, .length = (uint16_t)length};
 
     option.value = out->values[out->used];
     memcpy(out->values[out->used++], bytes, length);
-    transfer_insert_option(&out->message, &option);
+    (void)rest_insert_option(&out->message, &option);
 }
 
 static void add_uint(struct outgoing *out, uint16_t number, uint32_t value)
