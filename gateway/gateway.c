@@ -30,6 +30,7 @@
 #include "memory_account.h"
 #include "message_layer.h"
 #include "metrics.h"
+#include "observe.h"
 #include "policy.h"
 #include "request_layer.h"
 #include "resolver_thread.h"
@@ -57,6 +58,7 @@ struct gateway {
     struct request_layer *requests;
     struct capability_table *capabilities;
     struct blockwise *blockwise;
+    struct observe *observe;
     struct helper_thread *helper;
     struct resolver_thread *resolver;
     struct core *core;
@@ -358,6 +360,21 @@ static int make_blockwise(struct gateway *gateway)
     return gateway->blockwise == NULL ? EX_OSERR : 0;
 }
 
+static int make_observe(struct gateway *gateway)
+{
+    struct observe_options options = {
+        .timers = gateway->timers,
+        .requests = gateway->requests,
+        .blockwise = gateway->blockwise,
+        .capabilities = gateway->capabilities,
+        .random = secure_random_source(gateway->random),
+        .memory = &gateway->memory,
+    };
+
+    gateway->observe = observe_new(&options);
+    return gateway->observe == NULL ? EX_OSERR : 0;
+}
+
 static int make_core(struct gateway *gateway)
 {
     struct core_options options = {
@@ -366,6 +383,7 @@ static int make_core(struct gateway *gateway)
         .random = secure_random_source(gateway->random),
         .requests = gateway->requests,
         .blockwise = gateway->blockwise,
+        .observe = gateway->observe,
         .north = &http_server_north_ops,
         .memory = &gateway->memory,
         .wall_ms = wall_ms,
@@ -451,8 +469,8 @@ static int catch_signals(struct gateway *gateway)
 static int start(struct gateway *gateway)
 {
     static int (*const steps[])(struct gateway *) = {
-        make_ground, make_request_layer, make_blockwise, make_core,
-        make_server, catch_signals,      listen_all,
+        make_ground, make_request_layer, make_blockwise, make_observe,
+        make_core,   make_server,        catch_signals,  listen_all,
     };
 
     timer_init(&gateway->drain_timer, drain_ended, gateway);
@@ -476,6 +494,7 @@ static void clear(struct gateway *gateway)
     core_free(gateway->core);
     resolver_thread_free(gateway->resolver);
     helper_thread_free(gateway->helper);
+    observe_free(gateway->observe);
     blockwise_free(gateway->blockwise);
     capability_table_free(gateway->capabilities);
     request_layer_free(gateway->requests);

@@ -24,15 +24,16 @@
 #include "settings.h"
 
 struct blockwise;
-struct buffer;
+struct capability_table;
 struct memory_account;
 struct observe;
 struct timers;
 
 struct observe_options {
-    struct timers *timers; /* borrowed for life, like the next two */
+    struct timers *timers; /* borrowed for life, like the next three */
     struct request_layer *requests;
     struct blockwise *blockwise;
+    struct capability_table *capabilities;
     struct random_source random;   /* when to refresh */
     struct memory_account *memory; /* of relations; NULL: not bounded */
 };
@@ -41,14 +42,14 @@ struct observe_options {
 struct observe_report {
     bool is_registered; /* the peer tells of changes to come; false: the registration is over */
     bool is_asked_for;  /* the answer to a registration or refresh, not a notification */
-    struct request_report request; /* of the request that it answers; else of the last blocks */
-    struct buffer *body;           /* as in struct request_report */
+    struct request_report request; /* of the request that it answers, or of the last blocks */
 };
 
 /* In an event any relation may be started, renewed or cancelled, its own included. */
 struct observe_events {
-    /* The state of the resource: a 2.05, a 2.03 for the ETag that was asked about (or one of the
-     * peer's choice), or an error, which always ends the registration. Borrowed for the call. */
+    /* The state of the resource, without Observe and Block options: a 2.05, a 2.03 for the ETag
+     * that was asked about (or one of the peer's choice), or an error, which always ends the
+     * registration. Borrowed for the call. */
     void (*answered)(void *handle, const struct rest_message *response,
                      const struct observe_report *report);
     /* A registration or refresh, or the fetching of further blocks, came to nothing. The relation

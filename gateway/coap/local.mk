@@ -8,4 +8,5 @@ libgateway_a_SOURCES += gateway/coap/pdu.c gateway/coap/fair_queue.c \
 	gateway/coap/request_layer.c gateway/coap/request_layer_parts.h gateway/coap/request_watch.c \
 	gateway/coap/request_times.c gateway/coap/block_option.c gateway/coap/capability.c \
 	gateway/coap/blockwise.c gateway/coap/blockwise_private.h gateway/coap/blockwise_receive.c \
-	gateway/coap/blockwise_send.c gateway/coap/blockwise_turn.c
+	gateway/coap/blockwise_send.c gateway/coap/blockwise_turn.c \
+	gateway/coap/observe.c gateway/coap/observe_private.h gateway/coap/observe_receive.c

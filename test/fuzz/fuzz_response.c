@@ -26,6 +26,7 @@
 #include "mapping.h"
 #include "media_type.h"
 #include "message_layer.h"
+#include "observe.h"
 #include "pdu.h"
 #include "policy.h"
 #include "request_layer.h"
@@ -39,8 +40,9 @@ enum { DATAGRAM_MAXIMUM = 2048, DOINGS_MAXIMUM = 64, LIFE_S = 3000, BODY_MAXIMUM
 struct world {
     struct timers *timers;
     struct request_layer *requests;
-    struct capability_table *capabilities;
     struct blockwise *blockwise;
+    struct capability_table *capabilities;
+    struct observe *observe;
     struct channel_events events;
     struct core *core;
     uint64_t id;
@@ -292,11 +294,20 @@ static bool set_up(struct world *world)
     world->blockwise = blockwise_new(&transfers);
     if (world->blockwise == NULL)
         return false;
+    const struct observe_options relations = {.timers = world->timers,
+                                              .requests = world->requests,
+                                              .blockwise = world->blockwise,
+                                              .capabilities = world->capabilities,
+                                              .random = tags};
+    world->observe = observe_new(&relations);
+    if (world->observe == NULL)
+        return false;
     const struct core_options options = {
         .timers = world->timers,
         .random = random_sequence_source(&core),
         .requests = world->requests,
         .blockwise = world->blockwise,
+        .observe = world->observe,
         .resolver = {.ops = &resolver},
         .north = &north,
         .wall_ms = wall_ms,
@@ -314,6 +325,7 @@ static bool set_up(struct world *world)
 static void tear_down(struct world *world)
 {
     core_free(world->core);
+    observe_free(world->observe);
     blockwise_free(world->blockwise);
     capability_table_free(world->capabilities);
     request_layer_free(world->requests);

@@ -10,6 +10,7 @@
 #include "exchange.h"
 #include "memory.h"
 #include "message_layer.h"
+#include "observe.h"
 #include "policy.h"
 #include "request_layer.h"
 #include "rest.h"
@@ -115,6 +116,13 @@ static void make_gateway(struct world *world)
     world->blockwise = blockwise_new(&blocks);
     options.requests = world->requests;
     options.blockwise = world->blockwise;
+    world->observe = observe_new(&(struct observe_options){.timers = world->timers,
+                                                           .requests = world->requests,
+                                                           .blockwise = world->blockwise,
+                                                           .capabilities = world->capabilities,
+                                                           .random = block_random,
+                                                           .memory = &world->memory});
+    options.observe = world->observe;
     world->core = core_new(&options);
     (void)core_set_policy(world->core, world_make_policy(world));
     memory_fail(&world->memory_dice, world->scenario.memory_per_million);
@@ -125,6 +133,7 @@ static void free_gateway(struct world *world)
     memory_fail(&world->memory_dice, 0);
     world->is_closed = true;
     core_free(world->core);
+    observe_free(world->observe);
     blockwise_free(world->blockwise);
     capability_table_free(world->capabilities);
     request_layer_free(world->requests);

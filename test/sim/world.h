@@ -223,6 +223,7 @@ struct world {
     struct memory_account memory; /* charged; no scenario needs so much */
     struct capability_table *capabilities;
     struct blockwise *blockwise;
+    struct observe *observe;
     struct core *core;
 
     struct dice network_dice, client_dice, life_dice, mid_dice, token_dice, core_dice, block_dice,

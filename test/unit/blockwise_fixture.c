@@ -187,11 +187,9 @@ static void add_word(struct rest_request *message, const char *word)
     static const struct {
         const char *key;
         uint16_t number;
-    } numbers[] = {{"size1=", REST_OPTION_SIZE1},
-                   {"size2=", REST_OPTION_SIZE2},
-                   {"cf=", REST_OPTION_CONTENT_FORMAT},
-                   {"etag=", REST_OPTION_ETAG},
-                   {"maxage=", REST_OPTION_MAX_AGE}};
+    } numbers[] = {{"size1=", REST_OPTION_SIZE1},       {"size2=", REST_OPTION_SIZE2},
+                   {"cf=", REST_OPTION_CONTENT_FORMAT}, {"etag=", REST_OPTION_ETAG},
+                   {"maxage=", REST_OPTION_MAX_AGE},    {"obs=", REST_OPTION_OBSERVE}};
     uint32_t value;
 
     if (strncmp(word, "b1=", 3) == 0 && read_block_word(word, &value)) {
@@ -250,7 +248,7 @@ static void check_option(const struct rest_message *wanted, uint16_t number)
 void expect(uint8_t code, const char *options, size_t offset, size_t length)
 {
     static const uint16_t numbers[] = {REST_OPTION_BLOCK1, REST_OPTION_BLOCK2, REST_OPTION_SIZE1,
-                                       REST_OPTION_SIZE2};
+                                       REST_OPTION_SIZE2, REST_OPTION_OBSERVE};
     struct rest_request wanted;
 
     ck_assert_msg(w.read < w.channel.count, "no message %zu: %s", w.read, options);

@@ -7,7 +7,7 @@
  * a node that the test plays message by message.
  *
  * Options of a message are written as words: "b1=0/1/64" and "b2=0/1/64" (number, more, size),
- * "size1=N", "size2=N", "cf=N", "etag=N", "maxage=N", "loc=TEXT", "tag" (a Request-Tag, in
+ * "size1=N", "size2=N", "cf=N", "etag=N", "maxage=N", "obs=N", "loc=TEXT", "tag" (a Request-Tag, in
  * expectations alone); "b1=raw:N" and "b2=raw:N" give the value of the option itself.
  */
 

@@ -82,6 +82,16 @@ test_unit_test_blockwise_life_LDFLAGS = $(AM_LDFLAGS) \
 test_unit_test_capability_SOURCES = test/unit/test_capability.c test/unit/fakes.c test/unit/fakes.h
 test_unit_test_capability_LDADD = $(UNIT_LIBS)
 
+# relations (RFC 7641)
+observe_tests = test/unit/test_observe test/unit/test_observe_life
+check_PROGRAMS += $(observe_tests)
+TESTS += $(observe_tests)
+observe_fixture = test/unit/observe_fixture.c test/unit/observe_fixture.h $(blockwise_fixture)
+test_unit_test_observe_SOURCES = test/unit/test_observe.c $(observe_fixture)
+test_unit_test_observe_LDADD = $(UNIT_LIBS)
+test_unit_test_observe_life_SOURCES = test/unit/test_observe_life.c $(observe_fixture)
+test_unit_test_observe_life_LDADD = $(UNIT_LIBS)
+
 # HTTP and CoAP terms
 terms_tests = test/unit/test_rest test/unit/test_http_message test/unit/test_method \
 	test/unit/test_status test/unit/test_freshness test/unit/test_fields \
