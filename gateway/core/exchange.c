@@ -294,7 +294,7 @@ static void write_access_log(const struct core *core, const struct exchange *exc
               method, target,
               exchange == NULL || exchange->label == NULL ? "-" : node_label_name(exchange->label),
               code, account->status, (double)account->elapsed_us / 1000,
-              exchange == NULL ? 0 : exchange->retransmissions,
+              exchange == NULL ? 0 : exchange->retransmissions + exchange->told.retransmissions,
               (unsigned long long)account->body_bytes, client, id);
 }
 

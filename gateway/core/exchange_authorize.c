@@ -13,27 +13,8 @@
 #include "access.h"
 #include "core_private.h"
 #include "policy.h"
+#include "target.h"
 #include "timers.h"
-
-/* What stands against an address; the problem is written only for the first of several. */
-struct objection {
-    enum access_verdict verdict; /* ALLOWED: none */
-    bool is_self;
-    unsigned allowed_methods;
-    const char *name; /* NEEDS_NAME */
-};
-
-static bool lookup_name(void *handle, const char *name, struct access_addresses *addresses)
-{
-    const struct exchange *exchange = handle;
-    const struct names_answer *answer = names_find(exchange->core->names, name, exchange->began_us);
-
-    if (answer == NULL)
-        return false;
-    addresses->count = answer->count;
-    addresses->addresses = answer->addresses;
-    return true;
-}
 
 static void wake(void *handle)
 {
@@ -103,77 +84,50 @@ enum step_result exchange_addresses(struct exchange *exchange,
                                     struct endpoint_address addresses[RESOLVER_ADDRESSES_MAX],
                                     size_t *count)
 {
-    const struct names_answer *answer;
-
-    memset(addresses, 0, RESOLVER_ADDRESSES_MAX * sizeof *addresses);
-    *count = 1;
-    if (authority->host_kind != URI_HOST_NAME) {
-        if (!uri_authority_address(authority, &addresses[0]))
-            return exchange_fail(exchange, PROBLEM_UNREACHABLE, 502,
-                                 "the gateway has no interface of the name in the address's zone");
-    } else {
-        answer = names_find(exchange->core->names, authority->host, exchange->began_us);
-        if (answer == NULL)
-            return exchange_await_name(exchange, authority->host);
-        if (answer->status == RESOLVER_FAILED)
-            return exchange_fail(exchange, PROBLEM_NAME, 502,
-                                 "the name service gave no answer for the name of the node");
-        if (answer->status != RESOLVER_FOUND)
-            return exchange_fail(exchange, PROBLEM_NAME, 502,
-                                 "the name of the node is not known to the name service");
-        *count = answer->count;
-        memcpy(addresses, answer->addresses, answer->count * sizeof *addresses);
-    }
-    for (size_t i = 0; i < *count; i++) {
-        addresses[i].port = authority->port;
-        addresses[i].is_secure = authority->scheme == URI_SCHEME_COAPS;
+    switch (
+        target_addresses(exchange->core->names, authority, exchange->began_us, addresses, count)) {
+    case TARGET_KNOWN:
+        break;
+    case TARGET_NEEDS_NAME:
+        return exchange_await_name(exchange, authority->host);
+    case TARGET_NO_ZONE:
+        return exchange_fail(exchange, PROBLEM_UNREACHABLE, 502,
+                             "the gateway has no interface of the name in the address's zone");
+    case TARGET_NAME_FAILED:
+        return exchange_fail(exchange, PROBLEM_NAME, 502,
+                             "the name service gave no answer for the name of the node");
+    case TARGET_NAME_UNKNOWN:
+        return exchange_fail(exchange, PROBLEM_NAME, 502,
+                             "the name of the node is not known to the name service");
     }
     return STEP_NEXT;
 }
 
-static struct access_judgement judge(struct exchange *exchange,
-                                     const struct endpoint_address *address,
-                                     const struct rest_message *request, unsigned method)
+static struct target target_of(const struct exchange *exchange)
 {
-    struct access_question question = {
+    return (struct target){
+        .core = exchange->core,
+        .policy = exchange->policy,
         .authority = &exchange->match.authority,
-        .address = address,
-        .request = request,
-        .method = method,
+        .is_chosen_by_client = exchange->match.kind == MAPPING_HC,
+        .request = &exchange->coap.message,
+        .method = exchange->method,
         .roles = exchange->request->roles,
-        .lookup = lookup_name,
-        .lookup_handle = exchange,
+        .since_us = exchange->began_us,
     };
-
-    return access_judge(exchange->policy->access, &question);
 }
 
 bool exchange_may_get(struct exchange *exchange, const struct rest_message *request)
 {
-    return judge(exchange, &exchange->peer, request, HTTP_METHOD_GET).verdict == ACCESS_ALLOWED;
+    struct target target = target_of(exchange);
+
+    target.request = request;
+    target.method = HTTP_METHOD_GET;
+    return target_judge(&target, &exchange->peer).verdict == ACCESS_ALLOWED;
 }
 
-static struct objection object(struct exchange *exchange, const struct endpoint_address *address)
-{
-    const struct core_options *options = &exchange->core->options;
-    struct objection objection = {.verdict = ACCESS_ALLOWED};
-
-    if (exchange->match.kind == MAPPING_HC) {
-        struct access_judgement judgement =
-            judge(exchange, address, &exchange->coap.message, exchange->method);
-
-        objection.verdict = judgement.verdict;
-        objection.allowed_methods = judgement.allowed_methods;
-        objection.name = judgement.name;
-    } else {
-        objection.verdict = access_judge_address(address);
-    }
-    if (objection.verdict == ACCESS_ALLOWED && options->is_self != NULL)
-        objection.is_self = options->is_self(options->is_self_handle, address);
-    return objection;
-}
-
-static enum step_result refuse(struct exchange *exchange, const struct objection *objection)
+/* The problem is written only for the first of several objections. */
+static enum step_result refuse(struct exchange *exchange, const struct target_objection *objection)
 {
     if (objection->is_self)
         return exchange_fail(exchange, PROBLEM_LOOP, 508, "the target is the gateway itself");
@@ -202,11 +156,12 @@ static enum step_result refuse(struct exchange *exchange, const struct objection
 static enum step_result choose_peers(struct exchange *exchange,
                                      const struct endpoint_address *addresses, size_t count)
 {
-    struct objection first = {.verdict = ACCESS_DENIED};
+    struct target target = target_of(exchange);
+    struct target_objection first = {.verdict = ACCESS_DENIED};
     size_t kept = 0;
 
     for (size_t i = 0; i < count; i++) {
-        struct objection objection = object(exchange, &addresses[i]);
+        struct target_objection objection = target_object(&target, &addresses[i]);
 
         if (objection.verdict == ACCESS_NEEDS_NAME)
             return exchange_await_name(exchange, objection.name);

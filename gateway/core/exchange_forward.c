@@ -13,8 +13,6 @@
 
 #include "blockwise.h"
 #include "core_private.h"
-#include "node.h"
-#include "node_label.h"
 #include "policy.h"
 #include "representation.h"
 
@@ -206,10 +204,7 @@ static void response_came(void *handle, const struct rest_message *response,
 
     exchange->request_id = 0;
     exchange->response_code = response->code;
-    node_label_answered(exchange->label, response->code,
-                        exchange_take_retransmissions(exchange, report), report->round_trip_us);
-    node_measure(exchange->node, report, true);
-    exchange_note_response(exchange, response);
+    exchange_note_response(exchange, response, report);
     if (wants_answer(exchange) && exchange_is_challenge(response) &&
         exchange_may_meet_challenge(exchange)) {
         if (exchange_meet_challenge(exchange, response) != STEP_PARKED)
@@ -284,7 +279,7 @@ static void request_overdue(void *handle, const struct request_report *report)
     struct exchange *exchange = handle;
 
     if (report->needs_no_answer)
-        exchange->was_overdue = true;
+        exchange->told.was_overdue = true;
     else
         exchange_note_overdue(exchange, report);
     if (may_have_effect(report))
@@ -347,8 +342,8 @@ static enum step_result start_request(struct exchange *exchange)
     spec.settings = exchange->is_quiet ? &exchange->quiet_settings : &exchange->rules->settings;
     spec.ends_when_sent = exchange_wants_no_answer(exchange);
     spec.needs_no_answer = exchange->is_quiet;
-    exchange->was_overdue = false;
-    exchange->told_retransmissions = 0;
+    exchange->retransmissions += exchange->told.retransmissions;
+    exchange->told = (struct inquiry_told){0};
     exchange->response_code = 0;
     exchange->size_limit = 0;
     switch (blockwise_start(exchange->core->options.blockwise, &spec, &exchange->request_id)) {

@@ -8,10 +8,8 @@
  */
 
 #include "core_private.h"
-#include "freshness.h"
-#include "holds.h"
+#include "inquiry.h"
 #include "node.h"
-#include "node_label.h"
 #include "policy.h"
 
 enum { US_PER_S = 1000000, RETRY_AFTER_MAX_S = 60 };
@@ -30,12 +28,28 @@ static enum step_result fail_silent(struct exchange *exchange, uint64_t retry_us
     return STEP_ANSWERED;
 }
 
-/* Under an upstream proxy the node at the address is the proxy: nothing of the named one is known.
- */
-static void show_under_label(struct exchange *exchange)
+static struct inquiry inquiry_of(struct exchange *exchange)
 {
-    if (!exchange->policy->has_upstream_proxy)
-        node_label_asked(exchange->label, exchange->node);
+    return (struct inquiry){
+        .core = exchange->core,
+        .policy = exchange->policy,
+        .peer = &exchange->peer,
+        .node = exchange->node,
+        .label = exchange->label,
+        .request = &exchange->coap.message,
+        .told = &exchange->told,
+    };
+}
+
+static void turn_to(struct exchange *exchange, const struct endpoint_address *peer)
+{
+    struct inquiry inquiry;
+
+    node_release(exchange->node);
+    exchange->node = NULL;
+    exchange->peer = *peer;
+    inquiry = inquiry_of(exchange);
+    exchange->node = inquiry_acquire_node(&inquiry);
 }
 
 enum step_result exchange_choose_node(struct exchange *exchange)
@@ -43,10 +57,7 @@ enum step_result exchange_choose_node(struct exchange *exchange)
     uint64_t soonest_us = UINT64_MAX, retry_us;
 
     for (; exchange->address_index < exchange->address_count; exchange->address_index++) {
-        exchange->peer = exchange->addresses[exchange->address_index];
-        node_release(exchange->node);
-        exchange->node = node_acquire(exchange->core->nodes, &exchange->peer);
-        show_under_label(exchange);
+        turn_to(exchange, &exchange->addresses[exchange->address_index]);
         if (!node_refuses(exchange->node, &retry_us))
             return STEP_NEXT;
         if (retry_us < soonest_us)
@@ -63,73 +74,19 @@ enum step_result exchange_fail_given_up(struct exchange *exchange)
     return fail_silent(exchange, retry_us);
 }
 
-unsigned exchange_take_retransmissions(struct exchange *exchange,
-                                       const struct request_report *report)
-{
-    unsigned before = exchange->told_retransmissions;
-    unsigned now = report->earlier_retransmissions +
-                   (report->transmissions > 1 ? report->transmissions - 1 : 0);
-    unsigned news = now > before ? now - before : 0;
-
-    exchange->told_retransmissions += news;
-    exchange->retransmissions += news;
-    return news;
-}
-
-/* A request that waited in the queue says nothing, nor does one when other messages of the node
- * came meanwhile. */
-static bool is_unanswered(const struct request_report *report)
-{
-    return report->transmissions > 0 && !report->was_heard;
-}
-
 void exchange_note_overdue(struct exchange *exchange, const struct request_report *report)
 {
-    exchange->was_overdue = true;
-    node_label_timed_out(exchange->label, exchange_take_retransmissions(exchange, report));
-    if (is_unanswered(report))
-        node_doubt(exchange->node);
+    struct inquiry inquiry = inquiry_of(exchange);
+
+    inquiry_note_overdue(&inquiry, report);
 }
 
 void exchange_note_failure(struct exchange *exchange, enum request_failure failure,
                            const struct request_report *report)
 {
-    enum node_failure label_failure = NODE_FAILURE_TIMEOUT;
-    bool is_answered = failure == REQUEST_RESET || failure == REQUEST_BAD_RESPONSE ||
-                       failure == REQUEST_BAD_TRANSFER;
+    struct inquiry inquiry = inquiry_of(exchange);
 
-    switch (failure) {
-    case REQUEST_GIVEN_UP:
-    case REQUEST_DISPLACED:
-    case REQUEST_OUT_OF_MEMORY:
-    case REQUEST_DATAGRAM_TOO_LONG:
-        return;
-    case REQUEST_TIMED_OUT:
-        if (!exchange->was_overdue)
-            exchange_note_overdue(exchange, report);
-        if (report->is_spent && is_unanswered(report))
-            node_lose(exchange->node);
-        break;
-    case REQUEST_RESET:
-        label_failure = NODE_FAILURE_RESET;
-        break;
-    case REQUEST_BAD_RESPONSE:
-    case REQUEST_BAD_TRANSFER:
-        label_failure = NODE_FAILURE_BAD_RESPONSE;
-        break;
-    case REQUEST_UNREACHABLE:
-        label_failure = NODE_FAILURE_UNREACHABLE;
-        node_doubt(exchange->node);
-        break;
-    }
-    node_measure(exchange->node, report, is_answered);
-    node_label_failed(exchange->label, label_failure,
-                      exchange_take_retransmissions(exchange, report));
-}
-
-static uint64_t hold_key(const struct exchange *exchange, uint8_t method)
-{
-    return holds_key(exchange->core->holds, &exchange->peer, method, &exchange->coap.message);
+    inquiry_note_failure(&inquiry, failure, report);
 }
 
 static enum step_result fail_held(struct exchange *exchange, unsigned status, uint64_t left_us)
@@ -146,29 +103,21 @@ static enum step_result fail_held(struct exchange *exchange, unsigned status, ui
 
 enum step_result exchange_check_hold(struct exchange *exchange)
 {
-    uint64_t key = hold_key(exchange, exchange->coap.message.code);
+    struct inquiry inquiry = inquiry_of(exchange);
     uint64_t left_us;
     uint8_t code;
 
-    if (holds_find(exchange->core->holds, key, &code, &left_us))
-        return fail_held(exchange, code == REST_CODE(4, 29) ? 429 : 503, left_us);
-    left_us = node_held_us(exchange->node);
-    return left_us > 0 ? fail_held(exchange, 503, left_us) : STEP_NEXT;
+    if (!inquiry_is_held(&inquiry, &code, &left_us))
+        return STEP_NEXT;
+    return fail_held(exchange, code == REST_CODE(4, 29) ? 429 : 503, left_us);
 }
 
-/* CONG-12, CONG-13. Behind an upstream proxy 5.03 may be about any node. */
-void exchange_note_response(struct exchange *exchange, const struct rest_message *response)
+void exchange_note_response(struct exchange *exchange, const struct rest_message *response,
+                            const struct request_report *report)
 {
-    bool is_explicit;
-    uint32_t seconds = freshness_max_age(response, &is_explicit);
-    bool is_overload = response->code == REST_CODE(5, 3) && is_explicit;
+    struct inquiry inquiry = inquiry_of(exchange);
 
-    if (response->code != REST_CODE(4, 29) && !is_overload)
-        return;
-    holds_add(exchange->core->holds, hold_key(exchange, exchange->coap.message.code),
-              response->code, seconds);
-    if (is_overload && !exchange->policy->has_upstream_proxy)
-        node_overloaded(exchange->node, hold_key(exchange, 0), seconds);
+    inquiry_note_response(&inquiry, response, report);
 }
 
 bool exchange_may_try_next(struct exchange *exchange, enum request_failure failure,

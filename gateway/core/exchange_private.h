@@ -14,6 +14,7 @@
 #include "cache.h"
 #include "cache_control.h"
 #include "exchange.h"
+#include "inquiry.h"
 #include "mapping.h"
 #include "media_type.h"
 #include "metrics.h"
@@ -66,7 +67,6 @@ struct exchange {
     bool is_beginning;         /* inside exchange_begin: no waiting */
     bool is_deferred;          /* AUTHORIZE waits until exchange_run */
     bool is_ended;             /* both halves are over: in the list `ended` */
-    bool was_overdue;          /* answered 504 while the CoAP half went on */
     bool has_sent;             /* a request was given to blockwise */
     bool is_quiet;             /* the node is asked for fewer answers: `quiet_settings` */
     bool has_echoed;           /* a challenge of the node was answered */
@@ -94,18 +94,18 @@ struct exchange {
     struct names_wait wait;
     struct timer names_deadline; /* armed while a name is waited for */
     struct settings quiet_settings;
-    struct endpoint_address peer;  /* where messages go; valid from AUTHORIZE on */
-    size_t address_count;          /* of `addresses` */
-    size_t address_index;          /* of `peer` */
-    uint64_t request_id;           /* of blockwise; 0: none under way */
-    unsigned told_retransmissions; /* of the request under way that the node was told of */
-    unsigned retransmissions;      /* of all requests of the exchange */
-    uint8_t response_code;         /* of the last response; 0: none */
-    uint32_t size_limit;           /* of a body, as the node told with 4.13; 0: unknown */
-    enum problem_type problem;     /* of the last failure; PROBLEM_TYPES: none */
-    int content_format;            /* of the request's body; -1: none */
-    int accept;                    /* Content-Format of the Accept option; -1: none */
-    size_t candidate;              /* index into choice.formats */
+    struct endpoint_address peer; /* where messages go; valid from AUTHORIZE on */
+    size_t address_count;         /* of `addresses` */
+    size_t address_index;         /* of `peer` */
+    uint64_t request_id;          /* of blockwise; 0: none under way */
+    struct inquiry_told told;     /* of the request under way: what its node was told of */
+    unsigned retransmissions;     /* of the requests before it */
+    uint8_t response_code;        /* of the last response; 0: none */
+    uint32_t size_limit;          /* of a body, as the node told with 4.13; 0: unknown */
+    enum problem_type problem;    /* of the last failure; PROBLEM_TYPES: none */
+    int content_format;           /* of the request's body; -1: none */
+    int accept;                   /* Content-Format of the Accept option; -1: none */
+    size_t candidate;             /* index into choice.formats */
     struct media_choice choice;
 
     /* Of exchange_cache.c. */
@@ -220,10 +220,8 @@ bool exchange_may_try_next(struct exchange *exchange, enum request_failure failu
  * 503. */
 enum step_result exchange_check_hold(struct exchange *exchange);
 /* The node answered: what its response says of requests to come. */
-void exchange_note_response(struct exchange *exchange, const struct rest_message *response);
-/* Retransmissions since the node's label was told last. */
-unsigned exchange_take_retransmissions(struct exchange *exchange,
-                                       const struct request_report *report);
+void exchange_note_response(struct exchange *exchange, const struct rest_message *response,
+                            const struct request_report *report);
 
 /* exchange_cache.c: what the cache has to do with an exchange. */
 enum step_result exchange_look_up(struct exchange *exchange);

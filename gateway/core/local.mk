@@ -2,7 +2,8 @@
 libgateway_a_SOURCES += gateway/core/policy.c gateway/core/core.c gateway/core/core_private.h \
 	gateway/core/access.c gateway/core/access_load.c gateway/core/access_private.h \
 	gateway/core/histogram.c gateway/core/histogram.h gateway/core/holds.c \
-	gateway/core/holds.h gateway/core/metrics.c \
+	gateway/core/holds.h gateway/core/inquiry.c gateway/core/inquiry.h gateway/core/metrics.c \
+	gateway/core/target.c gateway/core/target.h \
 	gateway/core/cache.c gateway/core/cache_pending.c \
 	gateway/core/cache_private.h gateway/core/representation.c gateway/core/names.c gateway/core/names.h gateway/core/node.c \
 	gateway/core/node_label.c gateway/core/node_report.c gateway/core/node_report.h \
