@@ -37,6 +37,7 @@ int node_label_table_configure(struct node_label_table *table, const char *const
 /* The label of that name, or "other" when `name` is NULL or unknown. Counted: node_label_release.
  */
 struct node_label *node_label_acquire(struct node_label_table *table, const char *name);
+struct node_label *node_label_reference(struct node_label *label);
 /* NULL is fine. */
 void node_label_release(struct node_label *label);
 /* The configured ones, sorted by name. */
@@ -60,6 +61,9 @@ void node_label_failed(struct node_label *label, enum node_failure failure,
                        unsigned retransmissions);
 /* No answer came within the deadline; the request itself may go on. */
 void node_label_timed_out(struct node_label *label, unsigned retransmissions);
+
+/* Of observations of that label there are so many more, or fewer. */
+void node_label_observed(struct node_label *label, int change);
 
 /* One moment on both clocks. */
 struct node_label_times {

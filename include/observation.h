@@ -37,7 +37,10 @@ struct subscription;
 /* What is new. */
 enum observation_news {
     OBSERVATION_VALUE, /* another representation: observation_value() */
-    OBSERVATION_STATE, /* observation_change(); with GONE the subscription has ended already */
+    /* observation_change(): with LIVE the value that it stands for is told next, and not yet
+     * there. With GONE the subscription has ended already, and the observation is there only until
+     * the call returns. */
+    OBSERVATION_STATE,
 };
 
 /* One who wants to know, embedded in its owner; zeroed before first use. */
@@ -89,7 +92,7 @@ void observations_free(struct observations *observations);
 /* The one with that key, or NULL. Borrowed until the loop turn ends or it has no subscription. */
 struct observation *observation_find(struct core *core, const struct cache_key *key);
 /* A new one with its first subscription; there must be none with its key. It is CONNECTING, and
- * asks the node as soon as nothing stands against it: `told` comes later. */
+ * asks the node from the next run of the timers on: `told` comes later. */
 enum observation_refusal observation_open(struct core *core, const struct observation_spec *spec,
                                           struct subscription *subscription);
 void observation_subscribe(struct observation *observation, struct subscription *subscription);
@@ -114,14 +117,18 @@ uint32_t observation_max_age_s(const struct observation *observation);
 struct representation *observation_refusal(const struct observation *observation);
 /* Where messages go, and under which policy it began. */
 const struct endpoint_address *observation_peer(const struct observation *observation);
-/* Whether one with these roles may see the resource at the address where the node is by now (access
- * rules of its policy; names in rules that are not known count as refused). */
+/* Whether one with these roles may see the resource, as a target that he named, at the address
+ * where the node is by now (access rules of its policy; names in rules that are not known count as
+ * refused). Behind an upstream proxy every address of the proxy will do. */
 bool observation_judge(const struct observation *observation, unsigned roles);
 
 size_t observations_count(const struct core *core);
 /* How many go to that address. */
 size_t observations_of(const struct core *core, const struct endpoint_address *address);
-/* News of the node: something came from it, or it is unreachable. Called by the core. */
+/* The state of the node at that address is another one. Called by the core. */
 void observations_node_changed(struct core *core, const struct endpoint_address *address);
+/* From now on nodes are asked in another way (core.c): all observations are GONE with 503, and who
+ * still wants the resource opens another one. Called by the core. */
+void observations_way_changed(struct core *core);
 
 #endif

@@ -19,6 +19,7 @@
 #include "names.h"
 #include "node.h"
 #include "node_label.h"
+#include "observation.h"
 #include "policy.h"
 #include "request_layer.h"
 #include "status_monitor.h"
@@ -74,6 +75,7 @@ static void take_change(void *handle, const struct node *node, enum node_state b
                           endpoint_address_format(node_address(node), address), texts[state]);
     if (state == NODE_UNREACHABLE)
         request_layer_give_up(core->options.requests, node_address(node));
+    observations_node_changed(core, node_address(node));
 }
 
 static struct node_table *make_nodes(struct core *core)
@@ -105,8 +107,10 @@ struct core *core_new(const struct core_options *options)
     core->metrics = metrics_new();
     core->names = names_new(options->timers, &core->options.resolver);
     core->monitors = status_monitors_new(options->timers, &options->random);
+    core->observations = observations_new(core);
     if (core->labels == NULL || core->nodes == NULL || core->holds == NULL || core->cache == NULL ||
-        core->metrics == NULL || core->names == NULL || core->monitors == NULL) {
+        core->metrics == NULL || core->names == NULL || core->monitors == NULL ||
+        core->observations == NULL) {
         core_free(core);
         return NULL;
     }
@@ -125,6 +129,7 @@ void core_free(struct core *core)
     exchange_abandon_all(core);
     (void)core_reap(core);
     exchange_table_clear(&core->exchanges);
+    observations_free(core->observations);
     status_monitors_free(core->monitors);
     names_free(core->names);
     metrics_free(core->metrics);
@@ -163,24 +168,24 @@ static bool has_same_way(const struct policy *policy, const struct policy *other
             strcmp(a->zone, b->zone) == 0);
 }
 
-/* What is stored outlives a reload, but not what came through another proxy. */
-static void configure_cache(struct core *core, const struct policy *policy)
-{
-    if (core->policy != NULL && !has_same_way(core->policy, policy))
-        cache_clear(core->cache);
-    cache_set_limits(core->cache, &policy->cache_limits);
-}
-
+/* What is stored outlives a reload, and so do observations, but not what came through another
+ * proxy. */
 int core_set_policy(struct core *core, struct policy *policy)
 {
+    bool is_other_way = core->policy != NULL && !has_same_way(core->policy, policy);
+
     if (configure_nodes(core, policy->mappings) != 0)
         return -1;
     request_layer_set_maximum(core->options.requests, policy->outstanding);
     if (core->options.memory != NULL)
         core->options.memory->maximum = policy->memory;
-    configure_cache(core, policy);
+    if (is_other_way)
+        cache_clear(core->cache);
+    cache_set_limits(core->cache, &policy->cache_limits);
     policy_release(core->policy);
     core->policy = policy;
+    if (is_other_way)
+        observations_way_changed(core);
     return 0;
 }
 

@@ -19,18 +19,20 @@ struct holds;
 struct names;
 struct node_label_table;
 struct node_table;
+struct observations;
 struct status_monitors;
 
 struct core {
     struct core_options options;
     struct policy *policy;           /* of new exchanges; NULL before the first */
-    struct node_label_table *labels; /* owned, like the next six */
+    struct node_label_table *labels; /* owned, like the next seven */
     struct node_table *nodes;
     struct holds *holds;
     struct cache *cache;
     struct metrics *metrics;
     struct names *names;
     struct status_monitors *monitors;
+    struct observations *observations;
     struct exchange_table exchanges;
     bool is_draining;
     struct log_limit peer_limit; /* of lines that a node can provoke */

@@ -2,7 +2,9 @@
 libgateway_a_SOURCES += gateway/core/policy.c gateway/core/core.c gateway/core/core_private.h \
 	gateway/core/access.c gateway/core/access_load.c gateway/core/access_private.h \
 	gateway/core/histogram.c gateway/core/histogram.h gateway/core/holds.c \
-	gateway/core/holds.h gateway/core/inquiry.c gateway/core/inquiry.h gateway/core/metrics.c \
+	gateway/core/holds.h gateway/core/inquiry.c gateway/core/inquiry.h gateway/core/metrics.c gateway/core/observation.c \
+	gateway/core/observation_answer.c gateway/core/observation_ask.c \
+	gateway/core/observation_place.c gateway/core/observation_private.h gateway/core/observation_state.c \
 	gateway/core/target.c gateway/core/target.h \
 	gateway/core/cache.c gateway/core/cache_pending.c \
 	gateway/core/cache_private.h gateway/core/representation.c gateway/core/names.c gateway/core/names.h gateway/core/node.c \

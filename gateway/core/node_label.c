@@ -31,6 +31,7 @@ struct node_label {
     struct node *node; /* counted; of the latest request; NULL before it, and of "other" */
     uint64_t retransmissions;
     uint64_t timeouts;
+    size_t observations;
     uint64_t failures[NODE_FAILURES];
     size_t code_count;
     struct node_code *codes; /* owned */
@@ -193,6 +194,12 @@ const struct node *node_label_node(const struct node_label *label)
     return label->node;
 }
 
+struct node_label *node_label_reference(struct node_label *label)
+{
+    label->references++;
+    return label;
+}
+
 const char *node_label_name(const struct node_label *label)
 {
     return label->name;
@@ -258,6 +265,12 @@ void node_label_timed_out(struct node_label *label, unsigned retransmissions)
     label->timeouts++;
 }
 
+void node_label_observed(struct node_label *label, int change)
+{
+    assert(change > 0 || label->observations >= (size_t)-change);
+    label->observations += (size_t)change;
+}
+
 static void write_requests(const struct node_label *label, const struct node_label_times *times,
                            struct buffer *out)
 {
@@ -299,6 +312,13 @@ static void write_timeouts(const struct node_label *label, const struct node_lab
     (void)times;
     buffer_printf(out, "coapgw_coap_timeouts_total{node=\"%s\"} %" PRIu64 "\n", label->name,
                   label->timeouts);
+}
+
+static void write_observations(const struct node_label *label, const struct node_label_times *times,
+                               struct buffer *out)
+{
+    (void)times;
+    buffer_printf(out, "coapgw_observations{node=\"%s\"} %zu\n", label->name, label->observations);
 }
 
 /* "other" stands for many devices: being up says nothing of it. */
@@ -344,6 +364,8 @@ int node_label_write_metrics(const struct node_label_table *table,
          write_retransmissions},
         {"coapgw_coap_timeouts_total", "counter", "CoAP requests without an answer in time.",
          write_timeouts},
+        {"coapgw_observations", "gauge", "Resources that are observed or polled.",
+         write_observations},
         {"coapgw_node_up", "gauge", "1 when the last news of the node was a message from it.",
          write_up},
         {"coapgw_node_last_seen_timestamp_seconds", "gauge",

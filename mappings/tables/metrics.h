@@ -17,4 +17,6 @@ METRIC(COAP_FORMAT_ERRORS, "coapgw_coap_format_errors_total", "counter", "CoAP m
 METRIC(COAP_RESETS_SENT, "coapgw_coap_resets_sent_total", "counter", "Reset messages sent.")
 METRIC(COAP_RESETS_RECEIVED, "coapgw_coap_resets_received_total", "counter", "Reset messages received.")
 METRIC(COAP_PINGS, "coapgw_coap_pings_total", "counter", "Empty messages sent to find out whether a node is back.")
+METRIC(OBSERVE_REGISTRATIONS, "coapgw_observe_registrations_total", "counter", "Registrations at nodes that were answered or failed, repeated ones and polls included.")
+METRIC(OBSERVE_NOTIFICATIONS, "coapgw_observe_notifications_total", "counter", "Notifications of nodes that brought news.")
 METRIC(COAP_UNEXPECTED, "coapgw_coap_unexpected_responses_total", "counter", "Responses that matched no request.")

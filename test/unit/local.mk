@@ -140,7 +140,8 @@ core_tests = test/unit/test_access test/unit/test_holds test/unit/test_metrics t
 	test/unit/test_exchange_loan \
 	test/unit/test_exchange_validation \
 	test/unit/test_node_report test/unit/test_resource
-exchange_fixture = test/unit/exchange_fixture.c test/unit/exchange_fixture.h
+exchange_fixture = test/unit/exchange_fixture.c test/unit/exchange_fixture.h test/unit/observe_fake.c \
+	test/unit/observe_fake.h
 check_PROGRAMS += $(core_tests)
 TESTS += $(core_tests)
 test_unit_test_access_LDADD = $(UNIT_LIBS)
@@ -175,6 +176,22 @@ test_unit_test_node_report_SOURCES = test/unit/test_node_report.c $(exchange_fix
 test_unit_test_node_report_LDADD = $(UNIT_LIBS)
 test_unit_test_resource_SOURCES = test/unit/test_resource.c $(exchange_fixture)
 test_unit_test_resource_LDADD = $(UNIT_LIBS)
+
+# observations
+observation_tests = test/unit/test_observation test/unit/test_observation_place \
+	test/unit/test_observation_recovery
+observation_fixture = test/unit/observation_fixture.c test/unit/observation_fixture.h $(exchange_fixture)
+check_PROGRAMS += $(observation_tests)
+TESTS += $(observation_tests)
+test_unit_test_observation_SOURCES = test/unit/test_observation.c $(observation_fixture)
+test_unit_test_observation_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/gateway/core
+test_unit_test_observation_LDADD = $(UNIT_LIBS)
+test_unit_test_observation_place_SOURCES = test/unit/test_observation_place.c $(observation_fixture)
+test_unit_test_observation_place_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/gateway/core
+test_unit_test_observation_place_LDADD = $(UNIT_LIBS)
+test_unit_test_observation_recovery_SOURCES = test/unit/test_observation_recovery.c $(observation_fixture)
+test_unit_test_observation_recovery_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/gateway/core
+test_unit_test_observation_recovery_LDADD = $(UNIT_LIBS)
 
 # the cache
 cache_tests = test/unit/test_cache test/unit/test_cache_control test/unit/test_cache_key test/unit/test_cache_memory \
