@@ -138,7 +138,7 @@ static json_t *print_media(const struct config *config)
 static json_t *print_cache(const struct policy *policy)
 {
     return json_pack("{s:o, s:o, s:b}", "bytes", size(policy->cache_limits.bytes), "entries",
-                     size(policy->cache_limits.entries), "auto_observe", 0);
+                     size(policy->cache_limits.entries), "auto_observe", (int)policy->auto_observe);
 }
 
 static json_t *print_observe(const struct policy *policy)

@@ -313,15 +313,12 @@ static void read_cache(struct config_loading *loading, const struct document_pla
     struct document *document = loading->document;
     struct cache_limits *limits = &loading->policy->cache_limits;
     struct document_place cache = document_member(document, top, "cache");
-    bool observes = false;
 
     if (!document_expect_object(document, &cache))
         return;
     read_size(document, &cache, "bytes", 0, CACHE_MAXIMUM, &limits->bytes);
     read_size(document, &cache, "entries", 0, CACHE_ENTRIES_MAXIMUM, &limits->entries);
-    /* "false" says what is the case, so that a file can be explicit about it. */
-    if (document_read_bool(document, &cache, "auto_observe", &observes) && observes)
-        document_refuse_unbuilt(document, &cache, "auto_observe");
+    document_read_bool(document, &cache, "auto_observe", &loading->policy->auto_observe);
     document_refuse_unknown(document, &cache);
 }
 

@@ -113,6 +113,8 @@ struct sse_id observation_value_id(const struct observation *observation);
 /* When it came, by the wall clock, and how much of its Max-Age is left. */
 int64_t observation_value_at_ms(const struct observation *observation);
 uint32_t observation_max_age_s(const struct observation *observation);
+/* Whether the node answered without Observe, so that it is asked again and again (OBS-08). */
+bool observation_is_polled(const struct observation *observation);
 /* The 4.xx by which the node refused, within `told` with GONE; otherwise NULL. */
 struct representation *observation_refusal(const struct observation *observation);
 /* Where messages go, and under which policy it began. */

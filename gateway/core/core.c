@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auto_observe.h"
 #include "cache.h"
 #include "holds.h"
 #include "log.h"
@@ -108,9 +109,10 @@ struct core *core_new(const struct core_options *options)
     core->names = names_new(options->timers, &core->options.resolver);
     core->monitors = status_monitors_new(options->timers, &options->random);
     core->observations = observations_new(core);
+    core->auto_observe = auto_observe_new(core);
     if (core->labels == NULL || core->nodes == NULL || core->holds == NULL || core->cache == NULL ||
         core->metrics == NULL || core->names == NULL || core->monitors == NULL ||
-        core->observations == NULL) {
+        core->observations == NULL || core->auto_observe == NULL) {
         core_free(core);
         return NULL;
     }
@@ -129,6 +131,7 @@ void core_free(struct core *core)
     exchange_abandon_all(core);
     (void)core_reap(core);
     exchange_table_clear(&core->exchanges);
+    auto_observe_free(core->auto_observe);
     observations_free(core->observations);
     status_monitors_free(core->monitors);
     names_free(core->names);
@@ -182,6 +185,8 @@ int core_set_policy(struct core *core, struct policy *policy)
     if (is_other_way)
         cache_clear(core->cache);
     cache_set_limits(core->cache, &policy->cache_limits);
+    /* They began under rules that may not hold any more. */
+    auto_observe_clear(core->auto_observe);
     policy_release(core->policy);
     core->policy = policy;
     if (is_other_way)
@@ -207,6 +212,7 @@ struct memory_account *core_memory(struct core *core)
 void core_set_draining(struct core *core)
 {
     core->is_draining = true;
+    auto_observe_clear(core->auto_observe);
 }
 
 size_t core_exchange_count(const struct core *core)

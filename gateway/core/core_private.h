@@ -14,6 +14,7 @@
 #include "exchange_table.h"
 #include "log.h"
 
+struct auto_observe;
 struct cache;
 struct holds;
 struct names;
@@ -25,7 +26,7 @@ struct status_monitors;
 struct core {
     struct core_options options;
     struct policy *policy;           /* of new exchanges; NULL before the first */
-    struct node_label_table *labels; /* owned, like the next seven */
+    struct node_label_table *labels; /* owned, like the next eight */
     struct node_table *nodes;
     struct holds *holds;
     struct cache *cache;
@@ -33,6 +34,7 @@ struct core {
     struct names *names;
     struct status_monitors *monitors;
     struct observations *observations;
+    struct auto_observe *auto_observe;
     struct exchange_table exchanges;
     bool is_draining;
     struct log_limit peer_limit; /* of lines that a node can provoke */

@@ -141,6 +141,7 @@ static enum step_result answer_hit(struct exchange *exchange, const struct cache
         exchange->step = EXCHANGE_STEP_LOOK_UP;
         return STEP_NEXT;
     }
+    exchange_note_given(exchange, representation_code(found->representation));
     answer_stored(exchange, found, CACHE_FORWARDED_NOT);
     return STEP_ANSWERED;
 }

@@ -167,6 +167,7 @@ void exchange_settle(struct exchange *exchange, const struct exchange_outcome *o
         exchange_resume(exchange);
         return;
     }
+    exchange_note_given(exchange, exchange->response_code);
     make_reply(exchange, outcome);
     exchange_tell(exchange);
 }
@@ -214,6 +215,7 @@ static void response_came(void *handle, const struct rest_message *response,
     /* Another could still give the proof that nobody is here to give. */
     outcome.is_inconclusive = exchange_is_challenge(response) && !exchange->has_echoed;
     exchange_take_response(exchange, &outcome, &stored);
+    exchange_note_value(exchange, &outcome);
     end_request(exchange, &outcome);
     representation_release(outcome.representation);
 }

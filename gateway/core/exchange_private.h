@@ -245,6 +245,12 @@ void exchange_leave_cache(struct exchange *exchange);
 /* The exchange ends: counts what the cache did for it. */
 void exchange_free_cache(struct exchange *exchange);
 
+/* exchange_demand.c: what is asked for so often that it is worth being observed (CACHE-22). */
+/* The client is given what the node answered with that code, whether it was asked for it or not. */
+void exchange_note_given(const struct exchange *exchange, uint8_t code);
+/* The node answered. */
+void exchange_note_value(const struct exchange *exchange, const struct exchange_outcome *outcome);
+
 /* exchange_join.c: those that wait for the CoAP request of another exchange, the leader. */
 void exchange_init_joining(struct exchange *exchange);
 /* Waits for the request of `leader`. */

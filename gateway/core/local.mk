@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-libgateway_a_SOURCES += gateway/core/policy.c gateway/core/core.c gateway/core/core_private.h \
+libgateway_a_SOURCES += gateway/core/auto_observe.c gateway/core/auto_observe.h \
+	gateway/core/exchange_demand.c gateway/core/policy.c gateway/core/core.c gateway/core/core_private.h \
 	gateway/core/access.c gateway/core/access_load.c gateway/core/access_private.h \
 	gateway/core/histogram.c gateway/core/histogram.h gateway/core/holds.c \
 	gateway/core/holds.h gateway/core/inquiry.c gateway/core/inquiry.h gateway/core/metrics.c gateway/core/observation.c \

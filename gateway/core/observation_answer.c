@@ -149,6 +149,7 @@ static void deliver(struct observation *observation, struct representation *repr
     observation->address_index = 0;
     observation->is_recovering = observation->waits_for_sign = false;
     observation->has_forgotten_tag = false;
+    observation->is_polled = !report->is_registered;
     observation_set_value(observation, representation,
                           schedule(observation, representation, report->is_registered), is_told);
 }

@@ -92,6 +92,7 @@ struct observation {
     bool is_asking;           /* a request is under way that observation_ask has made */
     bool is_recovering;       /* the name is to be resolved again */
     bool waits_for_sign;      /* of life: then there is no need to wait for `again` */
+    bool is_polled;           /* the latest value came without Observe */
     bool has_forgotten_tag;   /* 2.03 for something that is not there: asked without ETag */
     struct node *node;        /* at the place; counted; NULL: nothing is known */
     struct inquiry_told told; /* of the request under way */

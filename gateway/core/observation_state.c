@@ -173,6 +173,11 @@ uint32_t observation_max_age_s(const struct observation *observation)
     return age_s < max_age_s ? max_age_s - (uint32_t)age_s : 0;
 }
 
+bool observation_is_polled(const struct observation *observation)
+{
+    return observation->is_polled;
+}
+
 struct representation *observation_refusal(const struct observation *observation)
 {
     return observation->refusal;

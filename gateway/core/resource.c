@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "auto_observe.h"
 #include "core_private.h"
 #include "exchange.h"
 #include "http_message.h"
@@ -64,6 +65,7 @@ static void gather(struct core *core)
     metrics_set(core->metrics, METRIC_CACHE_ENTRIES, cache.entries);
     metrics_set(core->metrics, METRIC_CACHE_BYTES, cache.bytes);
     metrics_set(core->metrics, METRIC_CACHE_EVICTIONS, cache.evictions);
+    metrics_set(core->metrics, METRIC_AUTO_OBSERVATIONS, auto_observe_count(core->auto_observe));
     metrics_set(core->metrics, METRIC_COAP_OUTSTANDING, message_layer_outstanding(messages));
     metrics_set(core->metrics, METRIC_COAP_QUEUED, message_layer_queued(messages));
     metrics_set(core->metrics, METRIC_COAP_DUPLICATES, counters->duplicates);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Scenarios: the real daemon between scripted nodes and raw HTTP (test/tools/README.md).
-SCENARIOS = test/integration/bad_input.scn \
+SCENARIOS = test/integration/auto_observe.scn test/integration/bad_input.scn \
 	test/integration/block-lenient.scn \
 	test/integration/block_download.scn test/integration/block_loss.scn \
 	test/integration/block_upload.scn test/integration/clock.scn \

@@ -18,8 +18,10 @@ const struct request_report observing_spent = {
 void observing_set_up(void)
 {
     observe_fake_reset();
-    fixture_set_up("[ { \"networks\": [\"192.0.2.0/24\"], \"ports\": \"*\" } ]",
-                   "{ \"nodes\": { \"kitchen\": { \"address\": \"coap://192.0.2.9\" } } }");
+    fixture_set_up(
+        "[ { \"networks\": [\"192.0.2.0/24\"], \"ports\": \"*\" } ]",
+        "{ \"nodes\": { \"kitchen\": { \"address\": \"coap://192.0.2.9\" },"
+        "             \"bare\": { \"address\": \"coap://192.0.2.9\", \"cache\": false } } }");
     fixture.policy->cache_limits = (struct cache_limits){.bytes = 1 << 20, .entries = 100};
     cache_set_limits(fixture.core->cache, &fixture.policy->cache_limits);
     fixture.policy->observation_limits = (struct observation_limits){

@@ -146,6 +146,7 @@ START_TEST(an_empty_object_gives_the_documented_defaults)
     ck_assert_uint_eq(policy->outstanding, 1000);
     ck_assert_uint_eq(policy->cache_limits.bytes, 16777216);
     ck_assert_uint_eq(policy->cache_limits.entries, 10000);
+    ck_assert(!policy->auto_observe);
     ck_assert_uint_eq(policy->observation_limits.registrations, 10000);
     ck_assert_uint_eq(policy->observation_limits.registrations_per_node, 100);
     ck_assert_uint_eq(policy->observation_limits.poll_minimum_ms, 10000);
@@ -189,7 +190,7 @@ START_TEST(members_of_the_file_reach_the_policy)
         " \"methods\": {\"patch\": \"ipatch\", \"query\": \"off\"}}, \"auth\": \"none\","
         " \"coap\": {\"bind\": \"[::1]:5700\", \"max_body\": 600, \"deadline\": 0.25,"
         " \"upstream_proxy\": \"coap://[::1]:5701\"}, \"media\": {\"loose\": true},"
-        " \"cache\": {\"bytes\": 4096, \"entries\": 0},"
+        " \"cache\": {\"bytes\": 4096, \"entries\": 0, \"auto_observe\": true},"
         " \"observe\": {\"registrations\": 7, \"registrations_per_node\": 6, \"poll_minimum\": 0.5,"
         " \"heartbeat\": 2.5, \"retry\": 3, \"queue\": 8},"
         " \"log\": {\"level\": \"error\", \"format\": \"json\", \"access\": true}}");
@@ -210,6 +211,7 @@ START_TEST(members_of_the_file_reach_the_policy)
     ck_assert_uint_eq(policy->upstream_proxy.port, 5701);
     ck_assert_uint_eq(policy->cache_limits.bytes, 4096);
     ck_assert_uint_eq(policy->cache_limits.entries, 0);
+    ck_assert(policy->auto_observe);
     ck_assert_uint_eq(policy->observation_limits.registrations, 7);
     ck_assert_uint_eq(policy->observation_limits.registrations_per_node, 6);
     ck_assert_uint_eq(policy->observation_limits.poll_minimum_ms, 500);
