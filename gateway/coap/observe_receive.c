@@ -284,8 +284,9 @@ static bool is_repeated(struct relation *relation, enum relation_errand errand,
     bool was_challenged =
         response->code == REST_CODE(4, 1) && echo != NULL && !relation->has_echoed;
     bool was_refused = response->code == REST_CODE(4, 2) && relation_has_wish(relation);
+    bool is_wanted = relation->id != 0 || errand == RELATION_DEREGISTRATION;
 
-    if (!was_challenged && !was_refused)
+    if (!is_wanted || (!was_challenged && !was_refused))
         return false;
     if (was_refused)
         relation->shuns_blocks = relation->is_second_try = true;

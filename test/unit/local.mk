@@ -83,14 +83,23 @@ test_unit_test_capability_SOURCES = test/unit/test_capability.c test/unit/fakes.
 test_unit_test_capability_LDADD = $(UNIT_LIBS)
 
 # relations (RFC 7641)
-observe_tests = test/unit/test_observe test/unit/test_observe_life
+observe_tests = test/unit/test_request_watch test/unit/test_observe test/unit/test_observe_life test/unit/test_observe_blocks \
+	test/unit/test_observe_limits
 check_PROGRAMS += $(observe_tests)
 TESTS += $(observe_tests)
+test_unit_test_request_watch_SOURCES = test/unit/test_request_watch.c $(request_fixture)
+test_unit_test_request_watch_LDADD = $(UNIT_LIBS)
 observe_fixture = test/unit/observe_fixture.c test/unit/observe_fixture.h $(blockwise_fixture)
 test_unit_test_observe_SOURCES = test/unit/test_observe.c $(observe_fixture)
 test_unit_test_observe_LDADD = $(UNIT_LIBS)
 test_unit_test_observe_life_SOURCES = test/unit/test_observe_life.c $(observe_fixture)
 test_unit_test_observe_life_LDADD = $(UNIT_LIBS)
+test_unit_test_observe_blocks_SOURCES = test/unit/test_observe_blocks.c $(observe_fixture)
+test_unit_test_observe_blocks_LDADD = $(UNIT_LIBS)
+test_unit_test_observe_limits_SOURCES = test/unit/test_observe_limits.c $(observe_fixture)
+test_unit_test_observe_limits_LDADD = $(UNIT_LIBS)
+test_unit_test_observe_limits_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 
 # HTTP and CoAP terms
 terms_tests = test/unit/test_rest test/unit/test_http_message test/unit/test_method \

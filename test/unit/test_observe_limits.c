@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "observe.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "observe_fixture.h"
+
+/*
+ * Tests of relations where something is short: memory, places in a queue, time between two
+ * notifications.
+ */
+
+enum { CONTENT = REST_CODE(2, 5) };
+
+/* --- allocation --- */
+
+/* The n-th allocation of the layers fails, and all after it; 0: none does. */
+static unsigned long fails_at;
+/* What the layers allocated. */
+static unsigned long allocations;
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *block, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *block, size_t size);
+
+static bool may_allocate(void)
+{
+    if (!w.is_inside)
+        return true;
+    allocations++;
+    if (fails_at == 0)
+        return true;
+    if (fails_at == 1)
+        return false;
+    fails_at--;
+    return true;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return may_allocate() ? __real_malloc(size) : NULL;
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return may_allocate() ? __real_calloc(count, size) : NULL;
+}
+
+void *__wrap_realloc(void *block, size_t size)
+{
+    return may_allocate() ? __real_realloc(block, size) : NULL;
+}
+
+/* The channel of the test has its memory from now on. */
+static void use_channel(void)
+{
+    for (unsigned i = 0; i < 40; i++) {
+        start(0, REST_GET, "t", 0);
+        expect(REST_GET, "", 0, 0);
+        reply(CONTENT, "", 0, 1);
+    }
+    fake_channel_forget(&w.channel);
+    w.read = 0;
+}
+
+static void set_up(void)
+{
+    fails_at = 0;
+    observe_setup();
+}
+
+START_TEST(a_registration_that_finds_no_memory_is_refused)
+{
+    enum request_refusal refusal;
+    unsigned long at = 0;
+
+    use_channel();
+    do {
+        prepare_watcher(0, "t");
+        fails_at = ++at;
+        refusal = begin_watcher(0);
+        fails_at = 0;
+        if (refusal != REQUEST_STARTED)
+            ck_assert_int_eq(refusal, REQUEST_NO_MEMORY);
+        if (refusal != REQUEST_STARTED)
+            ck_assert_uint_eq(observe_count(o.layer), 0);
+    } while (refusal != REQUEST_STARTED);
+    ck_assert_uint_gt(at, 4);
+    expect(REST_GET, "obs=0", 0, 0);
+    reply(CONTENT, "obs=1", 0, 5);
+    expect_told(0, 1, 0);
+}
+END_TEST
+
+START_TEST(a_notification_whose_blocks_find_no_memory_is_a_failure)
+{
+    char options[40];
+    unsigned at = 0;
+
+    use_channel();
+    watch_answered(0, 1, 5);
+    do {
+        unsigned failures = o.watchers[0].failures;
+
+        fails_at = ++at;
+        (void)snprintf(options, sizeof options, "obs=%u b2=0/1/64", 1 + at);
+        notify(0, PDU_CON, CONTENT, options, 0, 64);
+        fails_at = 0;
+        if (o.watchers[0].failures == failures)
+            break;
+        ck_assert_uint_eq(o.watchers[0].failures, failures + 1);
+        ck_assert_int_eq(o.watchers[0].failure, REQUEST_OUT_OF_MEMORY);
+        expect_empty(PDU_ACK);
+    } while (true);
+    ck_assert_uint_gt(at, 2);
+    expect(REST_GET, "b2=1/0/64", 0, 0);
+    struct pdu block = w.current;
+    expect_empty(PDU_ACK);
+    w.current = block;
+    reply(CONTENT, "b2=1/0/64", 64, 5);
+    expect_answer(0, CONTENT, 0, 69);
+}
+END_TEST
+
+START_TEST(a_deregistration_that_finds_no_memory_is_left_to_resets)
+{
+    for (unsigned at = 1; at < 4; at++) {
+        watch_answered(0, 1, 5);
+        fails_at = at;
+        cancel(0);
+        fails_at = 0;
+        ck_assert_uint_eq(observe_count(o.layer), 0);
+        if (w.read < w.channel.count) {
+            expect_errand(0, "obs=1");
+            reply(CONTENT, "", 0, 5);
+        }
+        notify_expecting(0, PDU_RST, "obs=9", 0, 5);
+    }
+}
+END_TEST
+
+START_TEST(a_refresh_that_finds_no_memory_is_made_up_for)
+{
+    watch(0, "t", "obs=0");
+    reply(CONTENT, "obs=1 maxage=1", 0, 5);
+    w.is_inside = true;
+    fails_at = 1;
+    clock_advance(w.timers, 16000);
+    fails_at = 0;
+    w.is_inside = false;
+    expect_nothing();
+    expect_told(0, 1, 0);
+    clock_advance(w.timers, 15000);
+    expect_errand(0, "obs=0");
+    reply(CONTENT, "obs=2", 0, 5);
+    expect_told(0, 2, 0);
+}
+END_TEST
+
+/* --- floods --- */
+
+START_TEST(a_flood_of_notifications_takes_no_memory)
+{
+    char options[40];
+    unsigned number = 1;
+
+    watch_answered(0, 0, 5);
+    /* Copies are remembered by then. */
+    for (unsigned i = 0; i < 2000; i++) {
+        (void)snprintf(options, sizeof options, "obs=%u", number++);
+        notify(0, i % 2 == 0 ? PDU_CON : PDU_NON, CONTENT, options, 0, 5);
+        clock_advance(w.timers, 1);
+    }
+    fake_channel_forget(&w.channel);
+    allocations = 0;
+    size_t memory = w.memory.used;
+    for (unsigned i = 0; i < 10000; i++) {
+        (void)snprintf(options, sizeof options, "obs=%u", number++);
+        notify(0, i % 2 == 0 ? PDU_CON : PDU_NON, CONTENT, options, 0, 1000);
+        clock_advance(w.timers, 1);
+        if (i % 2 == 0)
+            ck_assert_int_eq(fake_channel_read(&w.channel, w.channel.count - 1).type, PDU_ACK);
+        if (w.channel.count == 500)
+            fake_channel_forget(&w.channel);
+    }
+    expect_told(0, 12001, 0);
+    ck_assert_uint_eq(allocations, 0);
+    ck_assert_uint_eq(w.memory.used, memory);
+}
+END_TEST
+
+START_TEST(a_flood_of_first_blocks_has_one_request_under_way)
+{
+    char options[40];
+
+    watch_answered(0, 0, 5);
+    size_t memory = 0;
+    for (unsigned i = 1; i <= 5000; i++) {
+        (void)snprintf(options, sizeof options, "obs=%u b2=0/1/64", i);
+        notify(0, PDU_NON, CONTENT, options, 0, 64);
+        clock_advance(w.timers, 1);
+        memory = i == 100 ? w.memory.used : memory;
+        ck_assert_uint_eq(blockwise_count(w.layer), 1);
+        ck_assert_uint_le(request_layer_outstanding(w.requests), 2);
+    }
+    ck_assert_uint_eq(w.memory.used, memory);
+    /* the first one, and again where it was lost */
+    for (; w.read < w.channel.count;)
+        expect(REST_GET, "b2=1/0/64", 0, 0);
+    reply(CONTENT, "b2=1/0/64", 64, 1);
+    expect_told(0, 1, 0);
+    expect(REST_GET, "b2=1/0/64", 0, 0);
+    reply(CONTENT, "b2=1/0/64", 64, 1);
+    expect_told(0, 2, 0);
+}
+END_TEST
+
+/* --- places --- */
+
+START_TEST(a_full_queue_refuses_a_registration_and_puts_a_refresh_off)
+{
+    w.settings.queue_per_node = 1;
+    watch(0, "t", "obs=0");
+    reply(CONTENT, "obs=1 maxage=1", 0, 5);
+    start(0, REST_GET, "other", 0);
+    expect(REST_GET, "", 0, 0);
+    fake_channel_deliver_empty(&w.channel, &w.node, PDU_ACK, 1);
+    /* of the same client: others could displace it */
+    prepare(1, REST_GET, "other", 0)->spec.client = 0;
+    ck_assert_int_eq(begin(1), REQUEST_STARTED);
+    prepare_watcher(1, "u")->spec.client = 0;
+    ck_assert_int_eq(begin_watcher(1), REQUEST_QUEUE_FULL);
+    ck_assert_int_eq(renew(0), REQUEST_QUEUE_FULL);
+    expect_told(0, 1, 0);
+    /* The end of a relation is not refused. */
+    cancel(0);
+    reply(CONTENT, "", 0, 5);
+    expect_errand(0, "obs=1");
+}
+END_TEST
+
+START_TEST(more_peers_than_can_be_remembered_are_refused)
+{
+    for (uint16_t i = 0; i < 100; i++) {
+        w.node = fake_address((uint16_t)(10000 + i));
+        prepare_watcher(0, "t");
+        ck_assert_int_eq(begin_watcher(0), REQUEST_STARTED);
+    }
+    w.node = fake_address(20000);
+    prepare_watcher(1, "t");
+    ck_assert_int_eq(begin_watcher(1), REQUEST_TOO_MANY_PEERS);
+    ck_assert_uint_eq(observe_count(o.layer), 100);
+}
+END_TEST
+
+START_TEST(a_peer_is_remembered_as_long_as_it_is_watched)
+{
+    struct message_layer *messages = request_layer_messages(w.requests);
+
+    watch(0, "t", "obs=0");
+    reply(CONTENT, "obs=1 maxage=1000000", 0, 5);
+    clock_advance(w.timers, 900000000);
+    ck_assert_uint_eq(message_layer_endpoint_count(messages), 1);
+    notify_expecting(0, PDU_ACK, "obs=2", 0, 6);
+    expect_told(0, 2, 0);
+    cancel(0);
+    expect_errand(0, "obs=1");
+    reply(CONTENT, "", 0, 5);
+    clock_advance(w.timers, 1000000);
+    ck_assert_uint_eq(message_layer_endpoint_count(messages), 0);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    Suite *suite = suite_create("observe_limits");
+    TCase *limits = tcase_create("limits");
+
+    tcase_set_timeout(limits, 60);
+    tcase_add_checked_fixture(limits, set_up, observe_teardown);
+    suite_add_tcase(suite, limits);
+    tcase_add_test(limits, a_registration_that_finds_no_memory_is_refused);
+    tcase_add_test(limits, a_notification_whose_blocks_find_no_memory_is_a_failure);
+    tcase_add_test(limits, a_deregistration_that_finds_no_memory_is_left_to_resets);
+    tcase_add_test(limits, a_refresh_that_finds_no_memory_is_made_up_for);
+    tcase_add_test(limits, a_flood_of_notifications_takes_no_memory);
+    tcase_add_test(limits, a_flood_of_first_blocks_has_one_request_under_way);
+    tcase_add_test(limits, a_full_queue_refuses_a_registration_and_puts_a_refresh_off);
+    tcase_add_test(limits, more_peers_than_can_be_remembered_are_refused);
+    tcase_add_test(limits, a_peer_is_remembered_as_long_as_it_is_watched);
+    return suite;
+}
+
+int main(void)
+{
+    SRunner *runner = srunner_create(make_suite());
+    int failed;
+
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
