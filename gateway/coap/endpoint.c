@@ -70,10 +70,13 @@ static void expiry_fired(void *handle)
 {
     struct endpoint *endpoint = handle;
     struct timers *timers = endpoint->table->timers;
-    bool is_used = endpoint->queue.length > 0 || endpoint->is_in_line || endpoint->holds > 0 ||
+    bool is_used = endpoint->queue.length > 0 || endpoint->is_in_line ||
                    !TAILQ_EMPTY(&endpoint->in_flight) || !TAILQ_EMPTY(&endpoint->acked) ||
                    !TAILQ_EMPTY(&endpoint->displaced);
 
+    /* endpoint_release arms it again: nothing has to wake up in between. */
+    if (endpoint->holds > 0)
+        return;
     if (is_used)
         endpoint_keep(endpoint, message_exchange_lifetime_us(NULL));
     if (endpoint->expires_us > timers_now_us(timers))
@@ -148,8 +151,13 @@ void endpoint_hold(struct endpoint *endpoint)
 
 void endpoint_release(struct endpoint *endpoint)
 {
+    struct timers *timers = endpoint->table->timers;
+    uint64_t now_us = timers_now_us(timers);
+
     assert(endpoint->holds > 0);
-    endpoint->holds--;
+    if (--endpoint->holds == 0)
+        timers_arm(timers, &endpoint->expiry,
+                   endpoint->expires_us > now_us ? endpoint->expires_us - now_us : 0);
 }
 
 size_t endpoint_queue_length(const struct endpoint *endpoint)
