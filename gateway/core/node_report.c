@@ -17,6 +17,7 @@
 #include "http_message.h"
 #include "node.h"
 #include "node_label.h"
+#include "observation.h"
 #include "text.h"
 #include "timers.h"
 #include "uri.h"
@@ -139,7 +140,8 @@ static void write_entry(struct page *page, const char *name, const struct node *
     write_last_seen(page->core, node, out);
     buffer_append_char(out, ',');
     write_measures(node, out);
-    buffer_append_char(out, '}');
+    buffer_printf(out, ",\"observations\":%zu}",
+                  node == NULL ? 0 : observations_of(page->core, node_address(node)));
 }
 
 static int by_pointer(const void *a, const void *b)

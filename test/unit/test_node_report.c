@@ -86,7 +86,8 @@ START_TEST(names_are_listed_before_anything_was_asked)
     expect_total(document, 3, NULL);
     expect_entry(document, 0,
                  "{\"name\": \"attic\", \"state\": \"unknown\", \"last_seen\": null,"
-                 " \"rtt_ms\": null, \"loss\": null}");
+                 " \"rtt_ms\": null, \"loss\": null,"
+                 " \"observations\": 0}");
     json_decref(document);
 }
 END_TEST
@@ -102,15 +103,16 @@ START_TEST(an_administrator_sees_addresses_and_nodes_without_a_name)
     expect_total(document, 4, NULL);
     expect_entry(document, 0,
                  "{\"name\": \"attic\", \"address\": null, \"state\": \"unknown\","
-                 " \"last_seen\": null, \"rtt_ms\": null, \"loss\": null}");
+                 " \"last_seen\": null, \"rtt_ms\": null, \"loss\": null,"
+                 " \"observations\": 0}");
     expect_entry(document, 2,
                  "{\"name\": \"kitchen\", \"address\": \"coap://192.0.2.9:5683\","
                  " \"state\": \"reachable\", \"last_seen\": \"2023-11-14T22:13:17.500Z\","
-                 " \"rtt_ms\": 12.000, \"loss\": 0.000}");
+                 " \"rtt_ms\": 12.000, \"loss\": 0.000, \"observations\": 0}");
     expect_entry(document, 3,
                  "{\"name\": null, \"address\": \"coap://192.0.2.77:5700\","
                  " \"state\": \"reachable\", \"last_seen\": \"2023-11-14T22:13:17.500Z\","
-                 " \"rtt_ms\": 12.000, \"loss\": 0.000}");
+                 " \"rtt_ms\": 12.000, \"loss\": 0.000, \"observations\": 0}");
     json_decref(document);
 }
 END_TEST
@@ -126,7 +128,7 @@ START_TEST(others_see_neither)
     expect_entry(document, 2,
                  "{\"name\": \"kitchen\", \"state\": \"reachable\","
                  " \"last_seen\": \"2023-11-14T22:13:20.000Z\", \"rtt_ms\": 12.000,"
-                 " \"loss\": 0.000}");
+                 " \"loss\": 0.000, \"observations\": 0}");
     json_decref(document);
 }
 END_TEST
@@ -159,7 +161,7 @@ START_TEST(what_a_node_leaves_unanswered_is_loss)
     expect_entry(document, 2,
                  "{\"name\": \"kitchen\", \"state\": \"unreachable\","
                  " \"last_seen\": \"2023-11-14T22:13:20.000Z\", \"rtt_ms\": 12.000,"
-                 " \"loss\": 0.833}");
+                 " \"loss\": 0.833, \"observations\": 0}");
     json_decref(document);
 }
 END_TEST
