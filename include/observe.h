@@ -57,6 +57,9 @@ struct observe_events {
     void (*failed)(void *handle, enum request_failure failure, const struct request_report *report);
     /* As in struct request_events: `failed` or `answered` follows. */
     void (*overdue)(void *handle, const struct request_report *report);
+    /* A refresh is due: observe_renew, at once or when nothing stands against it any more. NULL: it
+     * is made without asking. */
+    void (*due)(void *handle);
 };
 
 struct observe_spec {

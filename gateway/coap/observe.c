@@ -142,6 +142,10 @@ static void refresh_fired(void *handle)
 {
     struct relation *relation = handle;
 
+    if (relation->events->due != NULL) {
+        relation->events->due(relation->handle);
+        return;
+    }
     /* That there is no place in a queue is no news of the peer. */
     if (start_registration(relation) != REQUEST_STARTED)
         relation_refresh_after(relation, 0);

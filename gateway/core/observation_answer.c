@@ -295,6 +295,15 @@ static void overdue(void *handle, const struct request_report *report)
     inquiry_note_overdue(&inquiry, report);
 }
 
+static void due(void *handle)
+{
+    struct observation *observation = handle;
+
+    observation_enter(observation);
+    observation_ask(observation);
+    observation_leave(observation);
+}
+
 /* It was sent and ended without an answer. */
 static void fail_unanswered(struct observation *observation, enum request_failure failure,
                             const struct request_report *report)
@@ -372,4 +381,5 @@ const struct observe_events observation_events = {
     .answered = answered,
     .failed = failed,
     .overdue = overdue,
+    .due = due,
 };

@@ -2,9 +2,9 @@
 #include "observation_private.h"
 
 /*
- * When the node is asked: at first, when a poll is due, and again after whatever went wrong. What
- * goes out is always a registration; refreshing one is the business of coap/observe.c. Nothing is
- * sent to a node that is silent or that asked to be spared.
+ * When the node is asked: at first, when a refresh or a poll is due, and again after whatever went
+ * wrong. What goes out is always a registration. Nothing is sent to a node that is silent or that
+ * asked to be spared.
  */
 
 #include "core_private.h"
@@ -94,8 +94,10 @@ static bool is_held(struct observation *observation, const struct rest_message *
     inquiry.request = request;
     if (!inquiry_is_held(&inquiry, &code, &left_us))
         return false;
-    observation_set_state(observation, SSE_STATE_OFFLINE, PROBLEM_HELD,
-                          code == REST_CODE(4, 29) ? 429 : 503);
+    /* It says nothing of a value that is there. */
+    if (!observation_is_settled(observation))
+        observation_set_state(observation, SSE_STATE_OFFLINE, PROBLEM_HELD,
+                              code == REST_CODE(4, 29) ? 429 : 503);
     observation_ask_after(observation, left_us);
     return true;
 }

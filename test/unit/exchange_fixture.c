@@ -153,7 +153,9 @@ static uint64_t ask(void *resolver, const char *name, resolver_answer *answer, v
     (void)resolver;
     if (fixture.takes_no_questions)
         return 0;
+    fixture.is_faking = true;
     ck_assert_uint_lt(fixture.question_count, FIXTURE_QUESTIONS_MAX);
+    fixture.is_faking = false;
     (void)snprintf(question->name, sizeof question->name, "%s", name);
     question->answer = answer;
     question->handle = handle;
@@ -185,10 +187,12 @@ void fixture_resolve(const char *address, const char *second_address)
     size_t asked = fixture.question_count; /* questions that an answer raises wait */
     size_t count = 0;
 
+    fixture.is_faking = true;
     if (address != NULL)
         addresses[count++] = read_address(address);
     if (second_address != NULL)
         addresses[count++] = read_address(second_address);
+    fixture.is_faking = false;
     for (size_t i = 0; i < asked; i++) {
         struct fixture_question *question = &fixture.questions[i];
         resolver_answer *answer = question->answer;

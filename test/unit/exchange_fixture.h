@@ -56,7 +56,7 @@ struct fixture {
     size_t request_count;
     struct fixture_request requests[FIXTURE_REQUESTS_MAX];
     enum request_refusal refusal; /* of the next requests */
-    bool is_faking;               /* inside of request_start */
+    bool is_faking;               /* inside of a fake: allocates */
     struct request_peer_events peer_events;
     unsigned pings;
     struct endpoint_address pinged; /* by the last one */

@@ -187,7 +187,8 @@ test_unit_test_resource_SOURCES = test/unit/test_resource.c $(exchange_fixture)
 test_unit_test_resource_LDADD = $(UNIT_LIBS)
 
 # observations
-observation_tests = test/unit/test_auto_observe test/unit/test_observation test/unit/test_observation_place \
+observation_tests = test/unit/test_auto_observe test/unit/test_observation \
+	test/unit/test_observation_memory test/unit/test_observation_place \
 	test/unit/test_observation_recovery
 observation_fixture = test/unit/observation_fixture.c test/unit/observation_fixture.h $(exchange_fixture)
 check_PROGRAMS += $(observation_tests)
@@ -198,6 +199,11 @@ test_unit_test_auto_observe_LDADD = $(UNIT_LIBS)
 test_unit_test_observation_SOURCES = test/unit/test_observation.c $(observation_fixture)
 test_unit_test_observation_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/gateway/core
 test_unit_test_observation_LDADD = $(UNIT_LIBS)
+test_unit_test_observation_memory_SOURCES = test/unit/test_observation_memory.c $(observation_fixture)
+test_unit_test_observation_memory_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/gateway/core
+test_unit_test_observation_memory_LDADD = $(UNIT_LIBS)
+test_unit_test_observation_memory_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 test_unit_test_observation_place_SOURCES = test/unit/test_observation_place.c $(observation_fixture)
 test_unit_test_observation_place_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/gateway/core
 test_unit_test_observation_place_LDADD = $(UNIT_LIBS)

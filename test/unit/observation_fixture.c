@@ -63,6 +63,7 @@ static void told(struct subscription *subscription, enum observation_news news)
     struct sse_change change = {0};
     char word[128];
 
+    observe_fake.is_faking = true;
     if (news == OBSERVATION_VALUE) {
         representation_read(observation_value(observation), &message);
         (void)snprintf(word, sizeof word, "%.*s", (int)message.payload_length,
@@ -77,6 +78,7 @@ static void told(struct subscription *subscription, enum observation_news news)
             (void)snprintf(word + strlen(word), sizeof word - strlen(word), "/%u", change.status);
     }
     add_word(watcher, word);
+    observe_fake.is_faking = false;
     if (watcher->reaction != NULL)
         watcher->reaction(watcher, news);
 }
@@ -121,10 +123,12 @@ enum observation_refusal watcher_open_at(struct watcher *watcher, const char *te
     static struct rest_request request;
     static struct cache_key key;
     struct uri_authority authority;
-    struct endpoint_address addresses[2] = {observing_address(address)};
+    struct endpoint_address addresses[2];
     enum observation_refusal refusal;
     struct node_label *label = node_label_acquire(fixture.core->labels, "kitchen");
 
+    observe_fake.is_faking = true;
+    addresses[0] = observing_address(address);
     init_watcher(watcher);
     make_request(path, &request);
     read_authority(text, &authority);
@@ -144,10 +148,13 @@ enum observation_refusal watcher_open_at(struct watcher *watcher, const char *te
         .client_key = 7,
         .node_name = "kitchen",
     };
+    observe_fake.is_faking = false;
     refusal = observation_open(fixture.core, &spec, &watcher->subscription);
     node_label_release(label);
+    observe_fake.is_faking = true;
     watcher->observation = observation_find(fixture.core, &key);
     ck_assert_int_eq(watcher->observation != NULL, refusal == OBSERVATION_OPENED);
+    observe_fake.is_faking = false;
     return refusal;
 }
 

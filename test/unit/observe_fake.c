@@ -34,6 +34,7 @@ enum request_refusal observe_start(struct observe *layer, const struct observe_s
     (void)layer;
     if (observe_fake.refusal != REQUEST_STARTED)
         return observe_fake.refusal;
+    observe_fake.is_faking = true;
     ck_assert_uint_lt(observe_fake.count, RELATIONS_MAX);
     rest_request_init(&relation->copy);
     relation->copy.message.code = spec->message->code;
@@ -52,6 +53,7 @@ enum request_refusal observe_start(struct observe *layer, const struct observe_s
     relation->is_open = relation->is_asking = true;
     relation->asked = 1;
     *id = ++observe_fake.count;
+    observe_fake.is_faking = false;
     return REQUEST_STARTED;
 }
 
@@ -102,7 +104,9 @@ void observe_drop(struct observe *layer, uint64_t id)
 
 struct relation *relation_last(void)
 {
+    observe_fake.is_faking = true;
     ck_assert_uint_gt(observe_fake.count, 0);
+    observe_fake.is_faking = false;
     return &observe_fake.relations[observe_fake.count - 1];
 }
 
@@ -125,6 +129,7 @@ void relation_answer(struct relation *relation, const struct relation_answer *an
     };
     int failed = 0;
 
+    observe_fake.is_faking = true;
     ck_assert(relation->is_open);
     rest_request_init(&response);
     response.message.code = answer->code == 0 ? REST_CODE(2, 5) : answer->code;
@@ -140,6 +145,7 @@ void relation_answer(struct relation *relation, const struct relation_answer *an
     if (REST_CODE_CLASS(response.message.code) != 2)
         report.is_registered = false;
     relation->is_asking = false;
+    observe_fake.is_faking = false;
     relation->events->answered(relation->handle, &response.message, &report);
 }
 
@@ -148,10 +154,20 @@ void relation_value(struct relation *relation, const char *payload, int max_age)
     relation_answer(relation, &(struct relation_answer){.payload = payload, .max_age = max_age});
 }
 
+void relation_due(struct relation *relation)
+{
+    observe_fake.is_faking = true;
+    ck_assert(relation->is_open && !relation->is_asking);
+    observe_fake.is_faking = false;
+    relation->events->due(relation->handle);
+}
+
 void relation_fail(struct relation *relation, enum request_failure failure,
                    const struct request_report *report)
 {
+    observe_fake.is_faking = true;
     ck_assert(relation->is_open && relation->is_asking);
+    observe_fake.is_faking = false;
     relation->is_asking = false;
     relation->events->failed(relation->handle, failure, report);
 }

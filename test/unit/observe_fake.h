@@ -34,7 +34,7 @@ struct observe_fake {
     size_t count;
     struct relation relations[RELATIONS_MAX];
     enum request_refusal refusal; /* of the next registrations */
-    bool is_telling;              /* an event of a relation is being told */
+    bool is_faking;               /* inside of the fake, or of what a test is told: allocates */
 };
 extern struct observe_fake observe_fake;
 
@@ -56,6 +56,8 @@ struct relation_answer {
 void relation_answer(struct relation *relation, const struct relation_answer *answer);
 /* 2.05 with Max-Age and Observe. */
 void relation_value(struct relation *relation, const char *payload, int max_age);
+/* It is time to refresh it. */
+void relation_due(struct relation *relation);
 void relation_fail(struct relation *relation, enum request_failure failure,
                    const struct request_report *report);
 

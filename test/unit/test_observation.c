@@ -153,11 +153,11 @@ START_TEST(a_refresh_that_brings_the_same_makes_it_live_again)
     relation_value(relation_last(), "21", 30);
     fixture_advance(31000);
     watcher_assert_heard(&first, "live 21 stale");
-    relation_last()->is_asking = true;
+    relation_due(relation_last());
     relation_value(relation_last(), "21", 30);
     watcher_assert_heard(&first, "live 21");
     /* Nobody thought that it was old: nothing to tell. */
-    relation_last()->is_asking = true;
+    relation_due(relation_last());
     relation_value(relation_last(), "21", 30);
     watcher_assert_heard(&first, "");
     fixture_advance(29000);
@@ -174,7 +174,7 @@ START_TEST(a_2_03_stands_for_the_representation_with_its_etag)
                     &(struct relation_answer){.payload = "21", .max_age = 30, .etag = "a"});
     fixture_advance(31000);
     watcher_assert_heard(&first, "live 21 stale");
-    relation_last()->is_asking = true;
+    relation_due(relation_last());
     relation_answer(relation_last(), &valid);
     watcher_assert_heard(&first, "live 21");
     ck_assert_uint_eq(observation_max_age_s(first.observation), 90);

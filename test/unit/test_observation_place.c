@@ -49,7 +49,7 @@ START_TEST(a_node_that_has_moved_is_found_by_its_name)
     fixture_advance(0);
     relation_value(relation_last(), "21", 30);
     fixture_advance(40000);
-    relation_last()->is_asking = true;
+    relation_due(relation_last());
     relation_fail(relation_last(), REQUEST_TIMED_OUT, &observing_spent);
     watcher_assert_heard(&first, "live 21 stale offline:silent/504");
     ck_assert_uint_eq(fixture.question_count, 1);

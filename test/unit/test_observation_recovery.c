@@ -57,7 +57,7 @@ START_TEST(a_silent_node_is_pinged_and_registered_at_when_it_is_back)
     watcher_open(&first, "/t");
     relation_value(relation_last(), "21", 30);
     fixture_advance(40000);
-    relation_last()->is_asking = true;
+    relation_due(relation_last());
     relation_fail(relation_last(), REQUEST_TIMED_OUT, &observing_spent);
     watcher_assert_heard(&first, "live 21 stale offline:silent/504");
     ck_assert(!relation_last()->is_asking);
@@ -66,11 +66,11 @@ START_TEST(a_silent_node_is_pinged_and_registered_at_when_it_is_back)
     for (unsigned minute = 0; minute < 60; minute++)
         fixture_advance(60000);
     ck_assert_uint_gt(fixture.pings, 25);
-    ck_assert_uint_eq(relation_last()->asked, 1);
+    ck_assert_uint_eq(relation_last()->asked, 2);
     watcher_assert_heard(&first, "");
     hear_from("192.0.2.9");
     ck_assert_uint_eq(observe_fake.count, 1);
-    ck_assert_uint_eq(relation_last()->asked, 2);
+    ck_assert_uint_eq(relation_last()->asked, 3);
     relation_value(relation_last(), "21", 30);
     watcher_assert_heard(&first, "live 21");
 }
@@ -179,7 +179,7 @@ START_TEST(after_a_reset_it_is_asked_less_and_less_often)
     watcher_assert_heard(&first, "offline:reset/502");
     relation_value(relation_last(), "21", 30);
     watcher_assert_heard(&first, "live 21");
-    relation_last()->is_asking = true;
+    relation_due(relation_last());
     assert_asks_after(REQUEST_RESET, 5);
 }
 END_TEST
@@ -350,6 +350,44 @@ START_TEST(what_a_plain_get_was_told_holds_for_a_registration)
 }
 END_TEST
 
+START_TEST(a_refresh_waits_until_a_hold_is_over)
+{
+    static struct rest_request response;
+
+    fixture.policy->cache_limits.entries = 0;
+    watcher_open(&first, "/t");
+    relation_value(relation_last(), "21", 30);
+    ck_assert_int_eq(fixture_get("/nodes/kitchen/t"), EXCHANGE_PARKED);
+    rest_request_init(&response);
+    response.message.code = REST_CODE(4, 29);
+    rest_request_add_uint(&response, REST_OPTION_MAX_AGE, 100);
+    fixture_answer_with(&response, NULL);
+    fixture_advance(40000);
+    relation_due(relation_last());
+    ck_assert(!relation_last()->is_asking);
+    watcher_assert_heard(&first, "live 21 stale");
+    fixture_advance(60000);
+    ck_assert(relation_last()->is_asking);
+    relation_value(relation_last(), "22", 30);
+    watcher_assert_heard(&first, "live 22");
+}
+END_TEST
+
+START_TEST(a_silent_node_is_not_sent_a_refresh)
+{
+    watcher_open(&first, "/t");
+    relation_value(relation_last(), "21", 30);
+    ck_assert_int_eq(fixture_get("/nodes/kitchen/x"), EXCHANGE_PARKED);
+    fixture_fail(REQUEST_TIMED_OUT, &observing_spent);
+    fixture_advance(0);
+    watcher_assert_heard(&first, "live 21 offline:silent/504");
+    relation_due(relation_last());
+    ck_assert(!relation_last()->is_asking);
+    hear_from("192.0.2.9");
+    ck_assert(relation_last()->is_asking);
+}
+END_TEST
+
 /* --- polling --- */
 
 static void answer_poll(const char *payload, int max_age)
@@ -443,6 +481,8 @@ int main(void)
     tcase_add_test(trouble, an_error_of_the_node_without_max_age_is_asked_again);
     tcase_add_test(trouble, a_4_29_is_no_end_and_its_wish_is_respected);
     tcase_add_test(trouble, what_a_plain_get_was_told_holds_for_a_registration);
+    tcase_add_test(trouble, a_refresh_waits_until_a_hold_is_over);
+    tcase_add_test(trouble, a_silent_node_is_not_sent_a_refresh);
     suite_add_tcase(suite, trouble);
     tcase_add_checked_fixture(polling, set_up, tear_down);
     tcase_add_test(polling, a_node_without_observe_is_polled_and_only_changes_are_told);
