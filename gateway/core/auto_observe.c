@@ -207,10 +207,10 @@ static struct target *add_target(struct auto_observe *table, const struct cache_
     size_t size = offsetof(struct cache_key, bytes) + key->length;
     struct target *target = calloc(1, sizeof *target);
 
-    if (HASH_COUNT(table->targets) >= TARGETS_MAX)
-        forget(TAILQ_LAST(&table->recency, target_list));
     if (target == NULL)
         return NULL;
+    if (HASH_COUNT(table->targets) >= TARGETS_MAX)
+        forget(TAILQ_LAST(&table->recency, target_list));
     target->table = table;
     target->subscription.told = told;
     target->subscription.may_follow = may_follow;

@@ -196,6 +196,8 @@ TESTS += $(observation_tests)
 test_unit_test_auto_observe_SOURCES = test/unit/test_auto_observe.c $(observation_fixture)
 test_unit_test_auto_observe_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/gateway/core
 test_unit_test_auto_observe_LDADD = $(UNIT_LIBS)
+test_unit_test_auto_observe_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 test_unit_test_observation_SOURCES = test/unit/test_observation.c $(observation_fixture)
 test_unit_test_observation_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/gateway/core
 test_unit_test_observation_LDADD = $(UNIT_LIBS)

@@ -13,9 +13,12 @@
 
 #include "cache.h"
 #include "core_private.h"
+#include "node_label.h"
 #include "observation_fixture.h"
 #include "policy.h"
 #include "proves.h"
+#include "representation.h"
+#include "uri.h"
 
 enum { SECOND = 1000, HOUR_S = 3600 };
 
@@ -26,6 +29,44 @@ static struct {
     unsigned told;    /* notifications that it sent */
     bool is_ignorant; /* it knows no Observe */
 } world;
+
+/* The n-th allocation fails, and all behind it; 0: none does. */
+static unsigned long fails_at;
+static bool has_failed;
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *block, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *block, size_t size);
+
+static bool may_allocate(void)
+{
+    if (fails_at == 0)
+        return true;
+    if (fails_at > 1) {
+        fails_at--;
+        return true;
+    }
+    has_failed = true;
+    return false;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return may_allocate() ? __real_malloc(size) : NULL;
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return may_allocate() ? __real_calloc(count, size) : NULL;
+}
+
+void *__wrap_realloc(void *block, size_t size)
+{
+    return may_allocate() ? __real_realloc(block, size) : NULL;
+}
 
 static void set_up(void)
 {
@@ -339,6 +380,63 @@ START_TEST(many_targets_are_forgotten_again)
 }
 END_TEST
 
+/* What the exchanges of clients who ask for /t at kitchen tell, five times, while memory is short
+ * from the `failing`-th allocation on. */
+static void tell_of_demand(struct node_label *label, const struct representation *value,
+                           unsigned long failing)
+{
+    static struct rest_request request;
+    static struct cache_key key;
+    const struct endpoint_address address = observing_address("192.0.2.9");
+    struct uri_authority authority;
+
+    observing_key("192.0.2.9", "/t", &key);
+    rest_request_init(&request);
+    request.message.code = REST_GET;
+    ck_assert_int_eq(uri_add_path(&request, "/t", 2), URI_OK);
+    ck_assert_int_eq(uri_parse_authority("192.0.2.9", 9, URI_SCHEME_COAP, &authority), URI_OK);
+    const struct observation_spec spec = {
+        .key = &key,
+        .policy = fixture.core->policy,
+        .rules = &fixture.core->policy->defaults,
+        .label = label,
+        .authority = &authority,
+        .is_mapped = true,
+        .coap = &request,
+        .addresses = &address,
+        .address_count = 1,
+    };
+    fails_at = failing;
+    for (unsigned i = 0; i < 5; i++) {
+        auto_observe_answered(fixture.core, &spec, value);
+        auto_observe_asked(fixture.core, &key);
+        timers_set_now_us(fixture.timers, timers_now_us(fixture.timers) + 1000);
+    }
+    fails_at = 0;
+}
+
+START_TEST(without_memory_nothing_is_observed_and_nothing_is_lost)
+{
+    static const struct rest_message response = {.code = REST_CODE(2, 5)};
+    struct node_label *label = node_label_acquire(fixture.core->labels, "kitchen");
+    struct representation *value = representation_new(&response, 0);
+    unsigned long tries = 0;
+
+    ck_assert_ptr_nonnull(value);
+    do {
+        auto_observe_clear(fixture.core->auto_observe);
+        ck_assert_uint_eq(observations_count(fixture.core), 0);
+        has_failed = false;
+        tell_of_demand(label, value, ++tries);
+        ck_assert_uint_eq(observed(), observations_count(fixture.core));
+    } while (has_failed);
+    ck_assert_uint_gt(tries, 5);
+    ck_assert_uint_eq(observed(), 1);
+    representation_release(value);
+    node_label_release(label);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("auto_observe");
@@ -365,6 +463,7 @@ int main(void)
     tcase_add_test(tests, one_who_subscribes_shares_what_is_observed_and_stays);
     tcase_add_test(tests, a_reload_and_the_end_of_the_gateway_end_observations);
     tcase_add_test(tests, many_targets_are_forgotten_again);
+    tcase_add_test(tests, without_memory_nothing_is_observed_and_nothing_is_lost);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);
