@@ -188,7 +188,8 @@ test_unit_test_resource_LDADD = $(UNIT_LIBS)
 
 # observations
 observation_tests = test/unit/test_auto_observe test/unit/test_observation \
-	test/unit/test_observation_memory test/unit/test_observation_place \
+	test/unit/test_observation_memory test/unit/test_observation_node \
+	test/unit/test_observation_place \
 	test/unit/test_observation_recovery
 observation_fixture = test/unit/observation_fixture.c test/unit/observation_fixture.h $(exchange_fixture)
 check_PROGRAMS += $(observation_tests)
@@ -206,6 +207,9 @@ test_unit_test_observation_memory_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/gate
 test_unit_test_observation_memory_LDADD = $(UNIT_LIBS)
 test_unit_test_observation_memory_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+test_unit_test_observation_node_SOURCES = test/unit/test_observation_node.c $(blockwise_fixture)
+test_unit_test_observation_node_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/gateway/core
+test_unit_test_observation_node_LDADD = $(UNIT_LIBS)
 test_unit_test_observation_place_SOURCES = test/unit/test_observation_place.c $(observation_fixture)
 test_unit_test_observation_place_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/gateway/core
 test_unit_test_observation_place_LDADD = $(UNIT_LIBS)
