@@ -36,6 +36,8 @@ struct problem {
 
 /* The last segment of the type's URI: "timeout". */
 const char *problem_slug(enum problem_type type);
+/* The type of that slug; PROBLEM_TYPES: there is none. */
+enum problem_type problem_find(const char *slug);
 /* Fills the reply's status, Content-Type and body: application/problem+json, or one line of text
  * when the client prefers text/plain. `request` may be NULL. Own JSON ends with a newline. 0 or -1
  * (then the reply has the status alone). */

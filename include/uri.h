@@ -107,6 +107,10 @@ const char *uri_scheme_text(enum uri_scheme scheme);
 /* Percent-decodes `length` bytes once; false when malformed, NUL, not UTF-8 or above `maximum`. */
 bool uri_decode(const char *text, size_t length, char *out, size_t maximum, size_t *out_length);
 
+/* Appends a raw request target with its escapes in their one form (RFC 3986 6.2.2): unreserved
+ * characters without, the digits of others in upper case. 0 or -1 as buffer_append. */
+int uri_normalise(struct buffer *out, const char *target);
+
 /* True when a segment of a raw path is "." or "..", percent-encoded or not. */
 bool uri_has_dot_segment(const char *path, size_t length);
 

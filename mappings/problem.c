@@ -97,6 +97,15 @@ const char *problem_slug(enum problem_type type)
     return kinds[type].slug;
 }
 
+enum problem_type problem_find(const char *slug)
+{
+    int type = 0;
+
+    while (type < PROBLEM_TYPES && strcmp(kinds[type].slug, slug) != 0)
+        type++;
+    return (enum problem_type)type;
+}
+
 int problem_write(const struct problem *problem, const struct http_request *request,
                   struct http_reply *reply)
 {

@@ -313,3 +313,28 @@ int uri_compose_hosting_host(struct buffer *out, const struct uri_authority *aut
 {
     return compose_host(out, authority, "%5B", "%5D");
 }
+
+int uri_normalise(struct buffer *out, const char *target)
+{
+    static const char hex[] = "0123456789ABCDEF";
+
+    for (const char *c = target; *c != '\0'; c++) {
+        int high = *c == '%' ? text_hex_digit(c[1]) : -1;
+        int low = high >= 0 ? text_hex_digit(c[2]) : -1;
+
+        if (low < 0) {
+            buffer_append_char(out, *c);
+            continue;
+        }
+        char decoded = (char)(high << 4 | low);
+        if (uri_is_unreserved(decoded)) {
+            buffer_append_char(out, decoded);
+        } else {
+            buffer_append_char(out, '%');
+            buffer_append_char(out, hex[high]);
+            buffer_append_char(out, hex[low]);
+        }
+        c += 2;
+    }
+    return out->failed ? -1 : 0;
+}

@@ -7,6 +7,7 @@
  * as the configuration does, never by address (ERR-10).
  */
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -105,7 +106,7 @@ void exchange_refusal(struct core *core, unsigned status, const char *slug, cons
                       const struct http_request *request, struct http_reply *reply)
 {
     struct problem problem = {
-        .type = PROBLEM_BAD_REQUEST,
+        .type = problem_find(slug),
         .status = status,
         .detail = detail,
         .elapsed_ms = -1,
@@ -113,9 +114,7 @@ void exchange_refusal(struct core *core, unsigned status, const char *slug, cons
     };
 
     (void)core;
-    for (int i = 0; i < PROBLEM_TYPES; i++)
-        if (strcmp(problem_slug((enum problem_type)i), slug) == 0)
-            problem.type = (enum problem_type)i;
+    assert(problem.type != PROBLEM_TYPES);
     reply->status = status;
     (void)problem_write(&problem, request, reply);
     keep_out_of_caches(reply);
