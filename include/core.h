@@ -53,7 +53,7 @@ struct core_options {
 
 /* NULL when memory is short. */
 struct core *core_new(const struct core_options *options);
-/* All exchanges must have been detached. */
+/* All exchanges must have been detached, and all streams closed. */
 void core_free(struct core *core);
 /* Makes `policy` (taken: the caller's reference) the one of new exchanges; nodes it names appear,
  * keeping what is known of those that stay. 0, or -1 when memory is short: then nothing changed and
@@ -63,7 +63,7 @@ struct policy *core_policy(struct core *core);   /* borrowed */
 struct metrics *core_metrics(struct core *core); /* borrowed */
 /* What bodies are charged to: borrowed, may be NULL. */
 struct memory_account *core_memory(struct core *core);
-/* While draining, readiness is 503 and new requests are refused with 503. */
+/* While draining, readiness is 503 and new requests are refused with 503. Streams end. */
 void core_set_draining(struct core *core);
 /* The end of draining: every exchange that has no reply yet gets 503. */
 void core_refuse_waiting(struct core *core);

@@ -27,7 +27,7 @@ struct stream_limits { /* "observe" and "http.limits" of the configuration */
 };
 
 /* From now on north_ops.readable is called with `north` when there is something to read behind a
- * stream_read that gave nothing; never from inside a function of this header. */
+ * stream_read that gave nothing; never from inside this, stream_read or stream_close. */
 void stream_bind(struct stream *stream, void *north);
 /* Copies at most `size` bytes of what is to be sent. 0: nothing now. -1: the end, for good. */
 long stream_read(struct stream *stream, char *out, size_t size);
@@ -37,7 +37,8 @@ void stream_close(struct stream *stream);
 
 /* Streams that were begun and not closed. */
 size_t streams_count(const struct core *core);
-/* The gateway stops: every stream is told `gone` and ends behind what it still has to say. */
+/* The gateway stops: every stream is told `gone` and ends behind what it still has to say. Streams
+ * that wait for first news open with that: their clients come back. */
 void streams_end_all(struct core *core);
 
 #endif

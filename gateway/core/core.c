@@ -24,6 +24,7 @@
 #include "policy.h"
 #include "request_layer.h"
 #include "status_monitor.h"
+#include "stream_private.h"
 #include "timers.h"
 
 /* STATUS-47: an ICMP error that names no request ends none. */
@@ -110,9 +111,10 @@ struct core *core_new(const struct core_options *options)
     core->monitors = status_monitors_new(options->timers, &options->random);
     core->observations = observations_new(core);
     core->auto_observe = auto_observe_new(core);
+    core->streams = streams_new(core);
     if (core->labels == NULL || core->nodes == NULL || core->holds == NULL || core->cache == NULL ||
         core->metrics == NULL || core->names == NULL || core->monitors == NULL ||
-        core->observations == NULL || core->auto_observe == NULL) {
+        core->observations == NULL || core->auto_observe == NULL || core->streams == NULL) {
         core_free(core);
         return NULL;
     }
@@ -132,6 +134,7 @@ void core_free(struct core *core)
     (void)core_reap(core);
     exchange_table_clear(&core->exchanges);
     auto_observe_free(core->auto_observe);
+    streams_free(core->streams);
     observations_free(core->observations);
     status_monitors_free(core->monitors);
     names_free(core->names);
@@ -213,6 +216,7 @@ void core_set_draining(struct core *core)
 {
     core->is_draining = true;
     auto_observe_clear(core->auto_observe);
+    streams_end_all(core);
 }
 
 size_t core_exchange_count(const struct core *core)

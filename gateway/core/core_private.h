@@ -22,11 +22,12 @@ struct node_label_table;
 struct node_table;
 struct observations;
 struct status_monitors;
+struct streams;
 
 struct core {
     struct core_options options;
     struct policy *policy;           /* of new exchanges; NULL before the first */
-    struct node_label_table *labels; /* owned, like the next eight */
+    struct node_label_table *labels; /* owned, like the next ten */
     struct node_table *nodes;
     struct holds *holds;
     struct cache *cache;
@@ -35,6 +36,7 @@ struct core {
     struct status_monitors *monitors;
     struct observations *observations;
     struct auto_observe *auto_observe;
+    struct streams *streams;
     struct exchange_table exchanges;
     bool is_draining;
     struct log_limit peer_limit; /* of lines that a node can provoke */

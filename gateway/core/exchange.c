@@ -15,6 +15,7 @@
 
 #include "blockwise.h"
 #include "core_private.h"
+#include "events.h"
 #include "log.h"
 #include "memory_account.h"
 #include "metrics.h"
@@ -30,8 +31,8 @@ enum {
     EXCHANGE_CHARGE = sizeof(struct exchange) + REST_REQUEST_SIZE,
 };
 
-static void open_exchange(struct exchange *exchange, struct core *core,
-                          const struct http_request *request, void *north)
+static void open_exchange(struct exchange *exchange, struct core *core, struct policy *policy,
+                          const struct http_request *request)
 {
     memset((char *)exchange + offsetof(struct exchange, core), 0,
            offsetof(struct exchange, match) - offsetof(struct exchange, core));
@@ -41,9 +42,8 @@ static void open_exchange(struct exchange *exchange, struct core *core,
     exchange->match.node_name = NULL;
     exchange->core = core;
     exchange->request = request;
-    exchange->north = north;
     exchange->is_attached = true;
-    exchange->policy = policy_reference(core->policy);
+    exchange->policy = policy_reference(policy);
     exchange->method = request->method;
     exchange->client_key = request->client_key;
     memory_account_add(core->options.memory, EXCHANGE_CHARGE);
@@ -56,6 +56,7 @@ static void open_exchange(struct exchange *exchange, struct core *core,
     prefer_read(request, &exchange->preferences);
     exchange_init_patience(exchange);
     exchange_init_joining(exchange);
+    exchange_init_stream(exchange);
     rest_request_init(&exchange->coap);
     http_reply_init(&exchange->reply, exchange->policy->maximum_reply > REPLY_BODY_MAX
                                           ? exchange->policy->maximum_reply
@@ -86,13 +87,39 @@ enum exchange_progress exchange_begin(struct core *core, const struct http_reque
     exchange = exchange_table_add(&core->exchanges);
     if (exchange == NULL)
         return EXCHANGE_NO_MEMORY;
-    open_exchange(exchange, core, request, north);
+    open_exchange(exchange, core, core->policy, request);
+    exchange->north = north;
     *id = exchange->id;
     exchange->is_beginning = true;
     result = exchange_advance(exchange);
     exchange->is_beginning = false;
     assert(result == STEP_ANSWERED || result == STEP_WANTS_BODY);
     return progress_of(result);
+}
+
+struct exchange *exchange_open_run(struct core *core, struct policy *policy, struct events_run *run,
+                                   const struct http_request *request)
+{
+    struct exchange *exchange = NULL;
+
+    if (memory_account_has_room(core->options.memory, EXCHANGE_CHARGE))
+        exchange = exchange_table_add(&core->exchanges);
+    if (exchange == NULL)
+        return NULL;
+    open_exchange(exchange, core, policy, request);
+    exchange->run = run;
+    exchange->step = EXCHANGE_STEP_MAP;
+    return exchange;
+}
+
+bool exchange_run_target(struct exchange *exchange)
+{
+    enum step_result result;
+
+    do
+        result = exchange_advance(exchange);
+    while (result == STEP_WANTS_BODY);
+    return result == STEP_ANSWERED;
 }
 
 enum exchange_progress exchange_run(struct core *core, uint64_t id)
@@ -109,7 +136,7 @@ enum exchange_progress exchange_run(struct core *core, uint64_t id)
         return EXCHANGE_ANSWERED;
     if (exchange->wait.entry == NULL)
         progress = progress_of(exchange_advance(exchange));
-    if (progress == EXCHANGE_PARKED)
+    if (progress == EXCHANGE_PARKED && !exchange->wants_stream)
         exchange_begin_patience(exchange);
     return progress;
 }
@@ -119,7 +146,9 @@ void exchange_tell(struct exchange *exchange)
     assert(exchange_is_answered(exchange));
     timers_disarm(exchange->core->options.timers, &exchange->patience);
     exchange_leave(exchange);
-    if (exchange->async != NULL) {
+    if (exchange->run != NULL) {
+        events_answered(exchange);
+    } else if (exchange->async != NULL) {
         exchange_complete_async(exchange);
         exchange_end_if_over(exchange);
     } else if (exchange->is_attached) {
@@ -174,6 +203,7 @@ static void forget_request(struct exchange *exchange)
     exchange_forget_names(exchange);
     timers_disarm(exchange->core->options.timers, &exchange->patience);
     exchange_leave(exchange);
+    exchange_leave_stream(exchange);
 }
 
 /* A request that was given to the request layer runs on, and so does one whose reply is wanted
@@ -191,8 +221,11 @@ void exchange_detach(struct core *core, uint64_t id)
     exchange_end_if_over(exchange);
 }
 
-static void close_exchange(struct exchange *exchange)
+void exchange_close(struct exchange *exchange)
 {
+    timers_disarm(exchange->core->options.timers, &exchange->patience);
+    exchange_forget_names(exchange);
+    exchange_leave_stream(exchange);
     http_reply_clear(&exchange->reply);
     exchange_free_async(exchange);
     free(exchange->body);
@@ -211,7 +244,7 @@ bool core_reap(void *handle)
 
     while ((exchange = TAILQ_FIRST(&core->exchanges.ended)) != NULL) {
         TAILQ_REMOVE(&core->exchanges.ended, exchange, link);
-        close_exchange(exchange);
+        exchange_close(exchange);
     }
     return false;
 }

@@ -126,6 +126,17 @@ bool exchange_may_get(struct exchange *exchange, const struct rest_message *requ
     return target_judge(&target, &exchange->peer).verdict == ACCESS_ALLOWED;
 }
 
+bool exchange_may_see(struct exchange *exchange, const struct endpoint_address *address)
+{
+    struct target target = target_of(exchange);
+    struct target_objection objection;
+
+    /* Behind an upstream proxy what was judged is not where messages go. */
+    target.is_chosen_by_client &= !exchange->policy->has_upstream_proxy;
+    objection = target_object(&target, address);
+    return objection.verdict == ACCESS_ALLOWED && !objection.is_self;
+}
+
 /* The problem is written only for the first of several objections. */
 static enum step_result refuse(struct exchange *exchange, const struct target_objection *objection)
 {

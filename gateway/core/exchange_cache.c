@@ -251,6 +251,28 @@ static enum step_result bypass(struct exchange *exchange, enum cache_forwarded f
     return exchange->wishes.only_if_cached ? fail_not_cached(exchange) : STEP_NEXT;
 }
 
+/* An observation is known by its key. */
+static enum step_result fail_no_key(struct exchange *exchange)
+{
+    return exchange_fail(exchange, PROBLEM_PRECONDITION_NOT_MAPPABLE, 501,
+                         "what is observed has no preconditions");
+}
+
+/* What is stored may be older than what the observation has: nothing is answered from it. */
+static enum step_result prepare_stream(struct exchange *exchange, bool has_key)
+{
+    exchange->cache_status.forwarded = CACHE_FORWARDED_BYPASS;
+    return has_key ? STEP_NEXT : fail_no_key(exchange);
+}
+
+static enum step_result look_up_without_key(struct exchange *exchange)
+{
+    if (exchange->wants_stream)
+        return exchange_fail(exchange, PROBLEM_TARGET_TOO_LONG, 414,
+                             "the target is too long to be observed");
+    return is_safe(exchange) ? bypass(exchange, CACHE_FORWARDED_BYPASS) : STEP_NEXT;
+}
+
 enum step_result exchange_look_up(struct exchange *exchange)
 {
     struct cache_key key;
@@ -259,11 +281,13 @@ enum step_result exchange_look_up(struct exchange *exchange)
     exchange->step = EXCHANGE_STEP_ROUTE;
     forget_look_up(exchange);
     if (!set_target(exchange, &key))
-        return is_safe(exchange) ? bypass(exchange, CACHE_FORWARDED_BYPASS) : STEP_NEXT;
+        return look_up_without_key(exchange);
     has_key = cache_key_set_request(&key, &exchange->coap.message);
     if (keep_key(exchange, &key) != 0)
         return exchange_fail(exchange, PROBLEM_OUT_OF_MEMORY, 503,
                              "the gateway is short of memory");
+    if (exchange->wants_stream)
+        return prepare_stream(exchange, has_key);
     if (!is_safe(exchange)) {
         exchange->cache_status.forwarded = CACHE_FORWARDED_METHOD;
         return STEP_NEXT;

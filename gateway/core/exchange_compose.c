@@ -284,6 +284,10 @@ enum step_result exchange_route(struct exchange *exchange)
         exchange->step = EXCHANGE_STEP_LOOK_UP;
         return STEP_NEXT;
     }
+    if (exchange->wants_stream) {
+        exchange->step = EXCHANGE_STEP_STREAM;
+        return STEP_NEXT;
+    }
     exchange_add_tags(exchange);
     exchange->step = EXCHANGE_STEP_FORWARD;
     return STEP_NEXT;

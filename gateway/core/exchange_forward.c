@@ -313,6 +313,14 @@ static enum step_result fail_insecure(struct exchange *exchange)
                          "no credentials for coaps are configured for this target");
 }
 
+enum step_result exchange_check_security(struct exchange *exchange)
+{
+    bool is_secure =
+        exchange->peer.is_secure || exchange->match.authority.scheme == URI_SCHEME_COAPS;
+
+    return is_secure ? fail_insecure(exchange) : STEP_NEXT;
+}
+
 static enum step_result start_request(struct exchange *exchange)
 {
     static const struct request_events events = {
@@ -334,9 +342,8 @@ static enum step_result start_request(struct exchange *exchange)
         .is_probe = exchange->method == HTTP_METHOD_HEAD,
     };
 
-    if (exchange->peer.is_secure || exchange->match.authority.scheme == URI_SCHEME_COAPS)
-        return fail_insecure(exchange);
-    if (exchange_choose_node(exchange) == STEP_ANSWERED ||
+    if (exchange_check_security(exchange) == STEP_ANSWERED ||
+        exchange_choose_node(exchange) == STEP_ANSWERED ||
         exchange_check_hold(exchange) == STEP_ANSWERED)
         return STEP_ANSWERED;
     exchange_limit_silence(exchange);

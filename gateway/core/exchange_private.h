@@ -25,6 +25,7 @@
 #include "rest.h"
 #include "timers.h"
 
+struct events_run;
 struct exchange_async;
 struct node;
 struct node_label;
@@ -36,6 +37,7 @@ struct representation;
  * such media type, or when the request of another that was waited for came to nothing. */
 enum exchange_step {
     EXCHANGE_STEP_AUTHENTICATE, /* own resources, 401 */
+    EXCHANGE_STEP_EVENTS,       /* /events: 400, then the streams of all its targets */
     EXCHANGE_STEP_MAP,          /* 404, 400 */
     EXCHANGE_STEP_METHOD,       /* 405, 501 */
     EXCHANGE_STEP_AUTHORIZE,    /* resolve the target, 403 */
@@ -43,6 +45,7 @@ enum exchange_step {
     EXCHANGE_STEP_COMPOSE,      /* the body is there: the CoAP request */
     EXCHANGE_STEP_LOOK_UP,      /* answered from the cache, or waits for the request of another */
     EXCHANGE_STEP_ROUTE,        /* to the node itself or to the upstream proxy */
+    EXCHANGE_STEP_STREAM,       /* of events, in place of an answer: waits for first news */
     EXCHANGE_STEP_FORWARD,      /* queue of the node, 503 */
     EXCHANGE_STEP_AWAIT,        /* parked until the final event of the request, or of another's */
     EXCHANGE_STEP_ANSWERED,
@@ -73,6 +76,7 @@ struct exchange {
     bool is_attached;          /* the HTTP side is there */
     bool is_routed;            /* the CoAP request says where it goes */
     bool has_waited_for_route; /* the cache may know more by now */
+    bool wants_stream;         /* a GET or HEAD that prefers events (SSE-01) */
     bool is_partly_refused;    /* not all addresses of the name: who asked there could reach more */
     struct exchange_async *async;       /* owned; the client got 202 and was not made to wait */
     const struct http_request *request; /* borrowed, or that of `async`; NULL once nobody wants the
@@ -123,6 +127,11 @@ struct exchange {
     struct exchange_joiners joiners; /* that wait for the request of this one */
     TAILQ_ENTRY(exchange) join_link;
     struct timer join_deadline; /* armed while it has a leader */
+    /* Of exchange_stream.c. */
+    struct stream *stream;     /* owned until it is taken; NULL */
+    struct timer stream_timer; /* armed while it waits for first news */
+    bool is_for_events;
+    struct events_run *run; /* of events.c: the target of /events that it is for; NULL: none */
 
     struct mapping_match match;
     /* Where messages may go, the best first: all that nothing stands against. */
@@ -158,10 +167,21 @@ static inline bool exchange_is_answered(const struct exchange *exchange)
     return exchange->step == EXCHANGE_STEP_ANSWERED;
 }
 
+/* A GET for a target of /events, begun behind authentication: nobody is told of its end but
+ * events_answered. NULL when memory is short. */
+struct exchange *exchange_open_run(struct core *core, struct policy *policy, struct events_run *run,
+                                   const struct http_request *request);
+/* True when it has its reply. */
+bool exchange_run_target(struct exchange *exchange);
+/* Ends an exchange that nobody is inside of and no request is under way for. */
+void exchange_close(struct exchange *exchange);
+
 /* exchange_steps.c: takes steps until one waits or answers. */
 enum step_result exchange_advance(struct exchange *exchange);
 /* The largest body that is taken, in bytes. */
 size_t exchange_body_limit(const struct exchange *exchange);
+/* 400 for a request that must not have content. */
+enum step_result exchange_fail_content(struct exchange *exchange);
 /* 413 with a detail that names the limit. */
 enum step_result exchange_fail_body_too_large(struct exchange *exchange);
 
@@ -181,6 +201,10 @@ enum step_result exchange_addresses(struct exchange *exchange,
                                     size_t *count);
 /* Whether the client may GET another resource of the target (for Location). */
 bool exchange_may_get(struct exchange *exchange, const struct rest_message *request);
+
+/* Whether the client may GET the target from that address, as far as the names in the rules are
+ * known. */
+bool exchange_may_see(struct exchange *exchange, const struct endpoint_address *address);
 
 /* exchange_compose.c */
 /* Reads Content-Type and Content-Encoding. ANSWERED with 400 or 415, or NEXT. */
@@ -261,7 +285,25 @@ void exchange_leave(struct exchange *exchange);
  * LOOK_UP. `outcome` NULL: all of them. Anything may be detached meanwhile. */
 void exchange_share(struct exchange *leader, const struct exchange_outcome *outcome);
 
+/* exchange_stream.c: requests for events. */
+void exchange_init_stream(struct exchange *exchange);
+/* Joins the observation of the target. ANSWERED, or PARKED until something is known of it. */
+enum step_result exchange_stream(struct exchange *exchange);
+/* Makes the exchange's stream, without targets. NEXT, or ANSWERED with 503. */
+enum step_result exchange_begin_stream(struct exchange *exchange);
+/* The targets of the stream are joined. ANSWERED, or PARKED until something is known of one. */
+enum step_result exchange_await_stream(struct exchange *exchange);
+/* The head of a stream. Always ANSWERED. */
+enum step_result exchange_answer_stream(struct exchange *exchange);
+/* Gives up the stream that the exchange has. Harmless without. */
+void exchange_leave_stream(struct exchange *exchange);
+
+/* events.c: the step of a request for /events. */
+enum step_result exchange_events(struct exchange *exchange);
+
 /* exchange_forward.c */
+/* NEXT; or ANSWERED with 403 when the target may only be asked by coaps, which is not there. */
+enum step_result exchange_check_security(struct exchange *exchange);
 enum step_result exchange_forward(struct exchange *exchange);
 /* Makes the reply that an outcome has for the exchange and tells it; or asks for the next
  * Content-Format. */

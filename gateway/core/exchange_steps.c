@@ -12,14 +12,16 @@
 #include <string.h>
 
 #include "core_private.h"
+#include "events.h"
 #include "fields.h"
 #include "method.h"
 #include "node_label.h"
 #include "policy.h"
 #include "resource.h"
+#include "sse.h"
 #include "access.h"
 
-static enum step_result fail_content(struct exchange *exchange)
+enum step_result exchange_fail_content(struct exchange *exchange)
 {
     (void)exchange_fail(exchange, PROBLEM_BAD_REQUEST, 400,
                         "a %s request carries no content: CoAP has no place for it",
@@ -39,7 +41,7 @@ static enum step_result answer_own(struct exchange *exchange, const struct resou
         return exchange_fail(exchange, PROBLEM_FORBIDDEN, 403,
                              "your roles do not include reading this resource");
     if (request->has_body)
-        return fail_content(exchange);
+        return exchange_fail_content(exchange);
     resource->respond(exchange->core, request, &exchange->reply);
     /* Nothing is held back for being large: health and metrics are asked for when memory is short.
      */
@@ -69,7 +71,7 @@ static enum step_result step_authenticate(struct exchange *exchange)
         exchange->reply.must_close = true;
         return STEP_ANSWERED;
     }
-    exchange->step = EXCHANGE_STEP_MAP;
+    exchange->step = events_is_meant(request) ? EXCHANGE_STEP_EVENTS : EXCHANGE_STEP_MAP;
     return STEP_NEXT;
 }
 
@@ -100,7 +102,7 @@ static enum step_result step_map(struct exchange *exchange)
     if (request->method == HTTP_METHOD_CONNECT)
         return exchange_fail(exchange, PROBLEM_NOT_IMPLEMENTED, 501,
                              "the gateway makes no tunnels");
-    if (request->is_absolute_form && !policy->forward_proxy)
+    if (request->is_absolute_form && !policy->forward_proxy && exchange->run == NULL)
         return exchange_fail(exchange, PROBLEM_NOT_IMPLEMENTED, 501,
                              "the gateway is not configured as a forward proxy for coap URIs");
     memset(&exchange->match, 0, sizeof exchange->match);
@@ -144,6 +146,7 @@ static enum step_result step_method(struct exchange *exchange)
                              "the gateway does not translate this method to CoAP");
     if (rules->methods != 0 && (rules->methods & exchange->method) == 0)
         return exchange_fail_method(exchange, rules->methods);
+    exchange->wants_stream = sse_is_wanted(request);
     exchange->step = EXCHANGE_STEP_AUTHORIZE;
     return STEP_NEXT;
 }
@@ -175,7 +178,7 @@ static enum step_result step_body(struct exchange *exchange)
     bool has_type = http_request_field(request, "Content-Type") != NULL;
 
     if (request->has_body && !takes_content(exchange->method))
-        return fail_content(exchange);
+        return exchange_fail_content(exchange);
     /* RFC 9110 14.5: a fragment must not be stored as the whole. */
     if (exchange->method == HTTP_METHOD_PUT && http_request_field(request, "Content-Range") != NULL)
         return exchange_fail(exchange, PROBLEM_BAD_REQUEST, 400,
@@ -203,6 +206,8 @@ static enum step_result take_step(struct exchange *exchange)
     switch (exchange->step) {
     case EXCHANGE_STEP_AUTHENTICATE:
         return step_authenticate(exchange);
+    case EXCHANGE_STEP_EVENTS:
+        return exchange_events(exchange);
     case EXCHANGE_STEP_MAP:
         return step_map(exchange);
     case EXCHANGE_STEP_METHOD:
@@ -217,6 +222,8 @@ static enum step_result take_step(struct exchange *exchange)
         return exchange_look_up(exchange);
     case EXCHANGE_STEP_ROUTE:
         return exchange_route(exchange);
+    case EXCHANGE_STEP_STREAM:
+        return exchange_stream(exchange);
     case EXCHANGE_STEP_FORWARD:
         return exchange_forward(exchange);
     case EXCHANGE_STEP_AWAIT:

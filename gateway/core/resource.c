@@ -23,6 +23,7 @@
 #include "policy.h"
 #include "request_layer.h"
 #include "status_monitor.h"
+#include "stream.h"
 #include "timers.h"
 #include "uri.h"
 
@@ -60,6 +61,7 @@ static void gather(struct core *core)
     const struct message_counters *counters = message_layer_counters(messages);
 
     metrics_set(core->metrics, METRIC_EXCHANGES, core->exchanges.count);
+    metrics_set(core->metrics, METRIC_SSE_CLIENTS, streams_count(core));
     metrics_set(core->metrics, METRIC_MEMORY,
                 core->options.memory == NULL ? 0 : core->options.memory->used);
     metrics_set(core->metrics, METRIC_CACHE_ENTRIES, cache.entries);

@@ -5,6 +5,8 @@ METRIC(HTTP_CONNECTIONS, "coapgw_http_connections", "gauge", "Open HTTP connecti
 METRIC(HTTP_REFUSED_CONNECTIONS, "coapgw_http_refused_connections_total", "counter", "Connections closed because a limit was reached.")
 METRIC(MEMORY, "coapgw_memory_bytes", "gauge", "Memory of bodies, transfers, queues and requests under way.")
 METRIC(EXCHANGES, "coapgw_exchanges", "gauge", "Exchanges under way.")
+METRIC(SSE_CLIENTS, "coapgw_sse_clients", "gauge", "Streams of server-sent events that are open or wait for first news.")
+METRIC(SSE_DROPPED_EVENTS, "coapgw_sse_dropped_events_total", "counter", "Events left out of streams whose clients read too slowly, or for want of memory.")
 METRIC(CACHE_ENTRIES, "coapgw_cache_entries", "gauge", "Answers of nodes that are kept.")
 METRIC(CACHE_BYTES, "coapgw_cache_bytes", "gauge", "Memory that they take.")
 METRIC(CACHE_EVICTIONS, "coapgw_cache_evictions_total", "counter", "Kept answers that made room for others.")

@@ -216,6 +216,12 @@ static void answered(void *north)
     fixture.answered++;
 }
 
+static void readable(void *north)
+{
+    ck_assert(fixture.readable != NULL);
+    fixture.readable(north);
+}
+
 static uint64_t wall_ms(void)
 {
     return 1700000000000;
@@ -282,7 +288,7 @@ struct policy *fixture_policy(const char *access, const char *mappings)
 
 void fixture_set_up(const char *access, const char *mappings)
 {
-    static const struct north_ops north = {.answered = answered};
+    static const struct north_ops north = {.answered = answered, .readable = readable};
     static const struct resolver_ops resolver = {.ask = ask, .cancel = cancel};
     struct core_options options = {
         .resolver = {.ops = &resolver},

@@ -65,6 +65,7 @@ struct fixture {
     bool takes_no_questions;
     unsigned answered;                   /* calls of north_ops.answered */
     void (*answered_other)(void *north); /* the same for exchanges that a test began by itself */
+    void (*readable)(void *north);       /* what north_ops.readable does; NULL: fails the test */
     const char *self;                    /* an address in text form that is ourselves, or NULL */
     /* The HTTP request in preparation; reset by fixture_request. */
     struct http_request request;

@@ -217,6 +217,25 @@ test_unit_test_observation_recovery_SOURCES = test/unit/test_observation_recover
 test_unit_test_observation_recovery_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/gateway/core
 test_unit_test_observation_recovery_LDADD = $(UNIT_LIBS)
 
+# streams
+stream_tests = test/unit/test_exchange_stream test/unit/test_stream test/unit/test_audience \
+	test/unit/test_events
+stream_fixture = test/unit/stream_fixture.c test/unit/stream_fixture.h $(exchange_fixture)
+check_PROGRAMS += $(stream_tests)
+TESTS += $(stream_tests)
+test_unit_test_exchange_stream_SOURCES = test/unit/test_exchange_stream.c $(stream_fixture)
+test_unit_test_exchange_stream_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/gateway/core
+test_unit_test_exchange_stream_LDADD = $(UNIT_LIBS)
+test_unit_test_stream_SOURCES = test/unit/test_stream.c $(stream_fixture)
+test_unit_test_stream_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/gateway/core
+test_unit_test_stream_LDADD = $(UNIT_LIBS)
+test_unit_test_audience_SOURCES = test/unit/test_audience.c $(stream_fixture)
+test_unit_test_audience_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/gateway/core
+test_unit_test_audience_LDADD = $(UNIT_LIBS)
+test_unit_test_events_SOURCES = test/unit/test_events.c $(stream_fixture)
+test_unit_test_events_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/gateway/core
+test_unit_test_events_LDADD = $(UNIT_LIBS)
+
 # the cache
 cache_tests = test/unit/test_cache test/unit/test_cache_control test/unit/test_cache_key test/unit/test_cache_memory \
 	test/unit/test_cache_pending test/unit/test_representation

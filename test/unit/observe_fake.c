@@ -139,6 +139,9 @@ void relation_answer(struct relation *relation, const struct relation_answer *an
         failed |= rest_request_add_uint(&response, REST_OPTION_MAX_AGE, (uint32_t)answer->max_age);
     if (answer->echo != NULL)
         failed |= rest_request_add(&response, REST_OPTION_ECHO, answer->echo, strlen(answer->echo));
+    if (answer->is_text || answer->format != 0)
+        failed |= rest_request_add_uint(&response, REST_OPTION_CONTENT_FORMAT,
+                                        answer->is_text ? 0 : (uint32_t)answer->format);
     ck_assert_int_eq(failed, 0);
     response.message.payload = (const uint8_t *)answer->payload;
     response.message.payload_length = answer->payload == NULL ? 0 : strlen(answer->payload);

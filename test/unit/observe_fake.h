@@ -52,6 +52,8 @@ struct relation_answer {
     const char *etag;    /* NULL: none */
     const char *echo;
     bool is_not_observed; /* without Observe */
+    bool is_text;         /* Content-Format 0 */
+    int format;           /* another; 0: none */
 };
 void relation_answer(struct relation *relation, const struct relation_answer *answer);
 /* 2.05 with Max-Age and Observe. */
