@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "core_private.h"
+#include "memory_account.h"
 #include "node.h"
 #include "node_label.h"
 #include "policy.h"
@@ -75,8 +76,19 @@ void observation_unlist(struct observation *observation)
     node_label_observed(observation->label, -1);
 }
 
+/* What it takes whatever is observed: small, and bounded by the limits. */
+static size_t charge_of(const struct observation *observation)
+{
+    size_t key_size = observation->key == NULL ? 0 : observation->key->length;
+    size_t request_size =
+        observation->request == NULL ? 0 : representation_size(observation->request);
+
+    return sizeof *observation + key_size + request_size;
+}
+
 static void free_observation(struct observation *observation)
 {
+    memory_account_give(observation->table->core->options.memory, observation->charge);
     assert(!observation_is_wanted(observation) && observation->uses == 0);
     observation_stop_asking(observation);
     observation_unlist(observation);
@@ -150,6 +162,8 @@ static struct observation *make_observation(struct core *core, const struct obse
         free_observation(observation);
         return NULL;
     }
+    observation->charge = charge_of(observation);
+    memory_account_add(core->options.memory, observation->charge);
     return observation;
 }
 

@@ -337,6 +337,8 @@ static void take_failure(struct observation *observation, enum request_failure f
     observation->address_index = 0;
     switch (failure) {
     case REQUEST_DISPLACED:
+        observation_queue_again(observation);
+        return;
     case REQUEST_OUT_OF_MEMORY:
         observation_retry(observation);
         return;

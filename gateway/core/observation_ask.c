@@ -11,7 +11,7 @@
 #include "policy.h"
 #include "representation.h"
 
-enum { US_PER_S = 1000000 };
+enum { US_PER_S = 1000000, QUEUE_PATIENCE_US = 2 * US_PER_S };
 
 /* A registration goes to no other resource than plain GETs, whose answer may be stored. */
 static bool uses_cache(const struct observation *observation)
@@ -85,6 +85,11 @@ void observation_retry(struct observation *observation)
     observation_ask_after(observation, (uint64_t)seconds[place] * US_PER_S);
 }
 
+void observation_queue_again(struct observation *observation)
+{
+    observation_ask_after(observation, QUEUE_PATIENCE_US);
+}
+
 static bool is_held(struct observation *observation, const struct rest_message *request)
 {
     struct inquiry inquiry = observation_inquiry(observation);
@@ -144,6 +149,8 @@ static void send(struct observation *observation, const struct rest_message *req
     cache_end(core->cache, &observation->pending);
     if (refusal == REQUEST_TOO_LONG)
         observation_set_gone(observation, PROBLEM_TARGET_TOO_LONG, 414, NULL);
+    else if (refusal == REQUEST_QUEUE_FULL)
+        observation_queue_again(observation);
     else
         observation_retry(observation);
 }

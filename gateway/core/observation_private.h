@@ -59,6 +59,7 @@ struct observation {
     TAILQ_ENTRY(observation) neighbour; /* of the place */
     TAILQ_HEAD(, subscription) subscriptions;
     struct subscription *next; /* the one to be told next, while they are told */
+    size_t charge;             /* of core->options.memory */
     unsigned uses;             /* events that are being handled */
 
     /* As in struct observation_spec. */
@@ -144,6 +145,8 @@ void observation_ask(struct observation *observation);
 void observation_ask_after(struct observation *observation, uint64_t delay_us);
 /* Asks again after 5, 10, 20, 40, and then always 60 s. */
 void observation_retry(struct observation *observation);
+/* Asks again soon: the queue of the node was full, which says nothing of it. */
+void observation_queue_again(struct observation *observation);
 
 /* observation_answer.c: what the peer says. */
 extern const struct observe_events observation_events;

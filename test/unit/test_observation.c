@@ -7,9 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "buffer.h"
 #include "cache.h"
 #include "cache_key.h"
 #include "core_private.h"
+#include "metrics.h"
+#include "node_label.h"
 #include "observation_fixture.h"
 #include "proves.h"
 #include "representation.h"
@@ -378,6 +381,32 @@ START_TEST(there_are_limits_for_all_and_for_each_node)
 }
 END_TEST
 
+START_TEST(observations_are_counted_under_the_name_of_their_node)
+{
+    const struct node_label_times times = {0};
+    struct buffer text;
+
+    watcher_open(&first, "/a");
+    watcher_open(&second, "/b");
+    relation_value(relation_last(), "21", 30);
+    relation_value(relation_last(), "22", 30);
+    buffer_init(&text, 1 << 20);
+    ck_assert_int_eq(node_label_write_metrics(fixture.core->labels, &times, &text), 0);
+    ck_assert_ptr_nonnull(
+        strstr(buffer_text(&text), "\ncoapgw_observations{node=\"kitchen\"} 2\n"));
+    watcher_leave(&first);
+    buffer_clear(&text);
+    buffer_init(&text, 1 << 20);
+    ck_assert_int_eq(node_label_write_metrics(fixture.core->labels, &times, &text), 0);
+    ck_assert_int_eq(metrics_write(fixture.core->metrics, &text), 0);
+    ck_assert_ptr_nonnull(
+        strstr(buffer_text(&text), "\ncoapgw_observations{node=\"kitchen\"} 1\n"));
+    ck_assert_ptr_nonnull(strstr(buffer_text(&text), "\ncoapgw_observe_registrations_total 1\n"));
+    ck_assert_ptr_nonnull(strstr(buffer_text(&text), "\ncoapgw_observe_notifications_total 1\n"));
+    buffer_clear(&text);
+}
+END_TEST
+
 /* --- the cache --- */
 
 static struct representation *stored(const char *path, bool *is_fresh)
@@ -473,6 +502,7 @@ int main(void)
     tcase_add_test(life, a_2_03_for_what_is_not_there_is_asked_for_as_a_whole_and_not_for_ever);
     tcase_add_test(life, a_refusal_ends_it_for_all_and_the_next_registers_anew);
     tcase_add_test(life, a_refusal_can_be_looked_at_while_it_is_told);
+    tcase_add_test(life, observations_are_counted_under_the_name_of_their_node);
     tcase_add_test(life, there_are_limits_for_all_and_for_each_node);
     suite_add_tcase(suite, life);
     tcase_add_checked_fixture(reactions, set_up, tear_down);

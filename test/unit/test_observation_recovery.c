@@ -209,8 +209,8 @@ END_TEST
 START_TEST(what_the_gateway_itself_lacks_is_no_state_of_the_node)
 {
     watcher_open(&first, "/t");
-    assert_asks_after(REQUEST_DISPLACED, 5);
-    assert_asks_after(REQUEST_OUT_OF_MEMORY, 10);
+    assert_asks_after(REQUEST_DISPLACED, 2);
+    assert_asks_after(REQUEST_OUT_OF_MEMORY, 5);
     watcher_assert_heard(&first, "");
     relation_value(relation_last(), "21", 30);
     watcher_assert_heard(&first, "live 21");
@@ -223,7 +223,7 @@ START_TEST(a_queue_that_is_full_is_waited_for)
     watcher_open(&first, "/t");
     ck_assert_uint_eq(observe_fake.count, 0);
     observe_fake.refusal = REQUEST_STARTED;
-    fixture_advance(5000);
+    fixture_advance(2000);
     ck_assert_uint_eq(observe_fake.count, 1);
     relation_value(relation_last(), "21", 30);
     watcher_assert_heard(&first, "live 21");
