@@ -48,6 +48,9 @@ bool representation_max_age(const struct representation *representation, uint32_
 /* ETag of 1 to 8 bytes; false without. Borrowed. */
 bool representation_etag(const struct representation *representation, const uint8_t **etag,
                          size_t *length);
+/* Whether a message (a 2.03) names it by its ETag. */
+bool representation_has_etag(const struct representation *representation,
+                             const struct rest_message *message);
 uint64_t representation_arrived_us(const struct representation *representation);
 /* Bytes that it takes, bookkeeping and those of malloc included. */
 size_t representation_size(const struct representation *representation);

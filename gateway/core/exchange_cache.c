@@ -333,16 +333,6 @@ void exchange_announce(struct exchange *exchange)
 
 /* --- the answer --- */
 
-static bool has_etag(const struct representation *representation, const struct rest_message *valid)
-{
-    const struct rest_option *option = rest_find_option(valid, REST_OPTION_ETAG);
-    const uint8_t *etag;
-    size_t length;
-
-    return option != NULL && representation_etag(representation, &etag, &length) &&
-           option->length == length && memcmp(option->value, etag, length) == 0;
-}
-
 /* RFC 7252 5.9.1.3: what is stored is still good, and as fresh as the 2.03 says. */
 static void take_valid(struct exchange *exchange, struct exchange_outcome *outcome)
 {
@@ -412,7 +402,7 @@ void exchange_take_response(struct exchange *exchange, struct exchange_outcome *
         exchange_leave_cache(exchange);
         return;
     }
-    if (is_valid && exchange->held != NULL && has_etag(exchange->held, response))
+    if (is_valid && exchange->held != NULL && representation_has_etag(exchange->held, response))
         take_valid(exchange, outcome);
     else if (!is_valid && exchange->uses_cache && is_worth_keeping(exchange, response))
         outcome->representation = representation_new(response, now_us(exchange));

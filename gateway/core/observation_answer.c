@@ -21,6 +21,7 @@
 enum {
     US_PER_S = 1000000,
     POLL_PATIENCE_US = 5 * US_PER_S, /* behind the time of a poll: then the value is stale */
+    SUSPENDED_MAX_S = 3600,          /* as holds.c: no node shuts a resource for longer */
 };
 
 static uint64_t now_us(const struct observation *observation)
@@ -76,16 +77,6 @@ static bool has_same_content(const struct representation *a, const struct repres
             memcmp(left.payload, right.payload, left.payload_length) == 0);
 }
 
-static bool has_etag(const struct representation *representation, const struct rest_message *valid)
-{
-    const struct rest_option *option = rest_find_option(valid, REST_OPTION_ETAG);
-    const uint8_t *etag;
-    size_t length;
-
-    return option != NULL && representation_etag(representation, &etag, &length) &&
-           option->length == length && memcmp(option->value, etag, length) == 0;
-}
-
 /* CACHE-21. Of an answer to a request of our own it is known whether the resource was changed
  * meanwhile; of a notification it is not, but another one follows a change. */
 static void store(struct observation *observation, struct representation *representation,
@@ -93,7 +84,7 @@ static void store(struct observation *observation, struct representation *repres
 {
     struct core *core = observation->table->core;
 
-    if (!observation->rules->is_cached || core->policy->cache_limits.entries == 0)
+    if (!observation_uses_cache(observation))
         return;
     if (report->is_asked_for && observation->pending.cache != NULL)
         (void)cache_store_pending(core->cache, observation->key, &observation->pending,
@@ -146,7 +137,6 @@ static void deliver(struct observation *observation, struct representation *repr
     store(observation, representation, report);
     representation_release(representation);
     observation->attempts = 0;
-    observation->address_index = 0;
     observation->is_recovering = observation->waits_for_sign = false;
     observation->has_forgotten_tag = false;
     observation->is_polled = !report->is_registered;
@@ -171,7 +161,7 @@ static void take_valid(struct observation *observation, const struct rest_messag
 {
     struct representation *representation;
 
-    if (observation->value != NULL && has_etag(observation->value, response)) {
+    if (observation->value != NULL && representation_has_etag(observation->value, response)) {
         representation = representation_refresh(observation->value, response, now_us(observation));
         if (representation == NULL)
             skip(observation);
@@ -224,6 +214,8 @@ static void suspend(struct observation *observation, const struct rest_message *
 
     go_offline(observation, is_flooded ? PROBLEM_HELD : PROBLEM_NODE_ERROR,
                status_of(observation, response));
+    if (seconds > SUSPENDED_MAX_S)
+        seconds = SUSPENDED_MAX_S;
     if ((is_explicit || is_flooded) && seconds > 0)
         observation_ask_after(observation, (uint64_t)seconds * US_PER_S);
     else

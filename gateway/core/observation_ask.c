@@ -13,8 +13,7 @@
 
 enum { US_PER_S = 1000000, QUEUE_PATIENCE_US = 2 * US_PER_S };
 
-/* A registration goes to no other resource than plain GETs, whose answer may be stored. */
-static bool uses_cache(const struct observation *observation)
+bool observation_uses_cache(const struct observation *observation)
 {
     return observation->rules->is_cached &&
            observation->table->core->policy->cache_limits.entries > 0;
@@ -25,7 +24,8 @@ static void ask_again(void *handle)
     struct observation *observation = handle;
 
     observation_enter(observation);
-    observation->address_index = 0;
+    if (observation->is_recovering)
+        observation->address_index = 0;
     observation_ask(observation);
     observation_leave(observation);
 }
@@ -138,7 +138,7 @@ static void send(struct observation *observation, const struct rest_message *req
     if (observation->is_asking)
         return;
     cache_end(core->cache, &observation->pending);
-    if (uses_cache(observation))
+    if (observation_uses_cache(observation))
         (void)cache_begin_alone(core->cache, observation->key, &observation->pending);
     refusal = observation->relation != 0
                   ? observe_renew(core->options.observe, observation->relation)

@@ -194,6 +194,8 @@ static bool take_addresses(struct observation *observation,
     /* Those before are not where the name leads, and not asked any more. */
     if (kept > 0)
         observation->address_count = kept;
+    if (observation->address_index >= observation->address_count)
+        observation->address_index = 0;
     return kept > 0;
 }
 

@@ -73,7 +73,7 @@ struct observation {
     const char *node_name;          /* borrowed from the policy; NULL: has none */
     struct representation *request; /* owned: the GET, packed as a representation is */
     size_t address_count;
-    size_t address_index; /* the first of `addresses` that may be tried now */
+    size_t address_index; /* the first of `addresses` to be tried */
     struct endpoint_address addresses[RESOLVER_ADDRESSES_MAX];
 
     /* Of observation_state.c. */
@@ -139,6 +139,8 @@ void observation_refuse(struct observation *observation, struct subscription *su
 void observation_init_asking(struct observation *observation);
 /* Nothing is asked any more. */
 void observation_stop_asking(struct observation *observation);
+/* Whether what it gets may be stored. */
+bool observation_uses_cache(const struct observation *observation);
 struct inquiry observation_inquiry(struct observation *observation);
 /* Registers, polls, or comes back: whatever is due, when nothing stands against it. */
 void observation_ask(struct observation *observation);

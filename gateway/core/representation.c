@@ -230,6 +230,17 @@ bool representation_etag(const struct representation *representation, const uint
     return true;
 }
 
+bool representation_has_etag(const struct representation *representation,
+                             const struct rest_message *message)
+{
+    const struct rest_option *option = rest_find_option(message, REST_OPTION_ETAG);
+    const uint8_t *etag;
+    size_t length;
+
+    return option != NULL && representation_etag(representation, &etag, &length) &&
+           option->length == length && memcmp(option->value, etag, length) == 0;
+}
+
 uint64_t representation_arrived_us(const struct representation *representation)
 {
     return representation->arrived_us;

@@ -43,6 +43,32 @@ START_TEST(the_next_address_is_tried_when_one_is_unreachable)
 }
 END_TEST
 
+START_TEST(it_stays_where_the_node_answers_until_there_is_trouble)
+{
+    ck_assert_int_eq(watcher_open_at(&first, "hall", "/t", "192.0.2.1", "192.0.2.2"),
+                     OBSERVATION_OPENED);
+    fixture_advance(0);
+    relation_fail(relation_last(), REQUEST_UNREACHABLE,
+                  &(struct request_report){.transmissions = 1});
+    relation_value(relation_last(), "21", 30);
+    fixture_advance(40000);
+    relation_due(relation_last());
+    ck_assert_uint_eq(observe_fake.count, 2);
+    relation_answer(relation_last(), &(struct relation_answer){
+                                         .payload = "22", .max_age = 1, .is_not_observed = true});
+    fixture_advance(10000);
+    ck_assert(relation_last()->is_asking);
+    ck_assert_uint_eq(observe_fake.count, 2);
+    relation_fail(relation_last(), REQUEST_UNREACHABLE,
+                  &(struct request_report){.transmissions = 1});
+    watcher_assert_heard(&first, "live 21 stale live 22 offline:unreachable/502");
+    fixture_advance(5000);
+    fixture_resolve("192.0.2.1", "192.0.2.2");
+    ck_assert_uint_eq(observe_fake.count, 3);
+    ck_assert_int_eq(relation_last()->peer.bytes[3], 1);
+}
+END_TEST
+
 START_TEST(a_node_that_has_moved_is_found_by_its_name)
 {
     ck_assert_int_eq(watcher_open_at(&first, "hall", "/t", "192.0.2.1", NULL), OBSERVATION_OPENED);
@@ -213,6 +239,7 @@ int main(void)
 
     tcase_add_checked_fixture(places, set_up, tear_down);
     tcase_add_test(places, the_next_address_is_tried_when_one_is_unreachable);
+    tcase_add_test(places, it_stays_where_the_node_answers_until_there_is_trouble);
     tcase_add_test(places, a_node_that_has_moved_is_found_by_its_name);
     tcase_add_test(places, who_may_not_follow_is_left_behind);
     tcase_add_test(places, when_nobody_may_follow_the_new_node_is_not_asked);
