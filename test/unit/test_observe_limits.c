@@ -277,6 +277,118 @@ START_TEST(a_peer_is_remembered_as_long_as_it_is_watched)
 }
 END_TEST
 
+/* --- anything --- */
+
+static struct random_sequence doings;
+
+static unsigned pick(unsigned count)
+{
+    struct random_source source = random_sequence_source(&doings);
+
+    return random_below(&source, count);
+}
+
+/* A message with the token of one of the requests that were sent last. */
+static void say_something(void)
+{
+    static const enum pdu_type types[] = {PDU_ACK, PDU_ACK, PDU_CON, PDU_NON};
+    static const uint8_t codes[] = {CONTENT,         CONTENT,         CONTENT,
+                                    REST_CODE(2, 3), REST_CODE(4, 4), REST_CODE(2, 4)};
+    static const char *const options[] = {
+        "obs=1",           "obs=2 maxage=1",   "obs=2 b2=0/1/64 etag=1",
+        "obs=3 b2=0/1/64", "b2=0/1/64 etag=2", "b2=1/0/64 etag=1",
+        "b2=1/1/64",       "b2=1/0/64",        "",
+        "etag=1"};
+    const char *words = options[pick(10)];
+    unsigned back = 1 + pick(6);
+
+    if (w.channel.count < back)
+        return;
+    w.current = fake_channel_read(&w.channel, w.channel.count - back);
+    if (w.current.message.code == 0)
+        return;
+    enum pdu_type type = types[pick(4)];
+    uint8_t code = codes[pick(6)];
+    size_t length = strstr(words, "/64") != NULL ? 64 : 5;
+
+    if (pick(20) == 0)
+        fake_channel_deliver_empty(&w.channel, &w.node, pick(2) == 0 ? PDU_RST : PDU_ACK,
+                                   w.current.mid);
+    else if (type == PDU_ACK)
+        reply(code, words, 0, length);
+    else
+        reply_separately(type, code, words, 0, length);
+}
+
+static void act_somehow(struct watcher *watcher)
+{
+    switch (pick(12)) {
+    case 0:
+        observe_cancel(o.layer, watcher->id);
+        break;
+    case 1:
+        observe_drop(o.layer, watcher->id);
+        break;
+    case 2:
+        (void)observe_renew(o.layer, watcher->id);
+        break;
+    case 3:
+        observe_forget_etag(o.layer, watcher->id);
+        break;
+    default:
+        break;
+    }
+}
+
+static void do_something(void)
+{
+    unsigned n = pick(WATCHERS);
+
+    switch (pick(10)) {
+    case 0:
+        observe_cancel(o.layer, o.watchers[n].id);
+        prepare_watcher(n, "t")->action = act_somehow;
+        (void)begin_watcher(n);
+        break;
+    case 1:
+        w.is_inside = true;
+        act_somehow(&o.watchers[n]);
+        w.is_inside = false;
+        break;
+    case 2:
+        w.is_inside = true;
+        clock_advance(w.timers, pick(4) == 0 ? pick(100000) : pick(3000));
+        w.is_inside = false;
+        break;
+    default:
+        say_something();
+    }
+}
+
+START_TEST(whatever_happens_nothing_is_left_behind)
+{
+    random_sequence_init(&doings, (uint64_t)_i + 1);
+    use_channel();
+    for (unsigned i = 0; i < 1500; i++) {
+        /* The channel of the test has room, so that only the layers run short. */
+        if (w.channel.count > 30)
+            fake_channel_forget(&w.channel);
+        fails_at = pick(8) == 0 ? 1 + pick(6) : 0;
+        do_something();
+        fails_at = 0;
+    }
+    for (unsigned n = 0; n < WATCHERS; n++)
+        observe_cancel(o.layer, o.watchers[n].id);
+    ck_assert_uint_eq(observe_count(o.layer), 0);
+    /* What was told to somebody who has left would have crashed. */
+    clock_advance(w.timers, 10000000);
+    ck_assert_uint_eq(request_layer_outstanding(w.requests), 0);
+    ck_assert_uint_eq(blockwise_count(w.layer), 0);
+    ck_assert_uint_eq(w.memory.used, 0);
+    ck_assert_uint_eq(message_layer_endpoint_count(request_layer_messages(w.requests)), 0);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("observe_limits");
@@ -294,6 +406,7 @@ static Suite *make_suite(void)
     tcase_add_test(limits, a_full_queue_refuses_a_registration_and_puts_a_refresh_off);
     tcase_add_test(limits, more_peers_than_can_be_remembered_are_refused);
     tcase_add_test(limits, a_peer_is_remembered_as_long_as_it_is_watched);
+    tcase_add_loop_test(limits, whatever_happens_nothing_is_left_behind, 0, 20);
     return suite;
 }
 
