@@ -41,7 +41,8 @@ struct observe_options {
 /* What is known of a response when it is told; borrowed for the call. */
 struct observe_report {
     bool is_registered; /* the peer tells of changes to come; false: the registration is over */
-    bool is_asked_for;  /* the answer to a registration or refresh, not a notification */
+    bool is_asked_for;  /* the answer to a registration or refresh, or a notification that came
+                           while one was outstanding: which of them nobody can tell */
     struct request_report request; /* of the request that it answers, or of the last blocks */
 };
 

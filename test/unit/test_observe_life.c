@@ -186,6 +186,33 @@ START_TEST(a_refresh_that_waits_is_not_needed_behind_a_notification)
 }
 END_TEST
 
+START_TEST(a_relation_may_be_asked_for_by_non_confirmable_messages)
+{
+    w.settings.is_non_confirmable = true;
+    watch(0, "t", "obs=0");
+    ck_assert_int_eq(w.current.type, PDU_NON);
+    notify(0, PDU_NON, CONTENT, "obs=7 maxage=1", 0, 5);
+    expect_told(0, 1, 0);
+    clock_advance(w.timers, 16000);
+    expect_errand(0, "obs=0");
+    ck_assert_int_eq(w.current.type, PDU_NON);
+    notify(0, PDU_NON, CONTENT, "obs=7 maxage=1", 0, 5);
+    expect_told(0, 2, 0);
+    ck_assert(o.watchers[0].is_asked_for);
+    /* An answer cannot be told from a notification here: a node that began anew is believed the
+     * second time. */
+    clock_advance(w.timers, 16000);
+    expect_errand(0, "obs=0");
+    notify(0, PDU_NON, CONTENT, "obs=1 maxage=1", 0, 5);
+    clock_advance(w.timers, SPENT_MS + 1000);
+    expect_told(0, 2, 1);
+    ck_assert_int_eq(renew(0), REQUEST_STARTED);
+    expect_errand(0, "obs=0");
+    notify(0, PDU_NON, CONTENT, "obs=2 maxage=1", 0, 5);
+    expect_told(0, 3, 1);
+}
+END_TEST
+
 /* --- failures --- */
 
 START_TEST(silence_is_told_once_and_the_relation_rests)
@@ -279,6 +306,7 @@ static Suite *make_suite(void)
     tcase_add_test(refresh, an_old_notification_does_not_answer_a_refresh);
     tcase_add_test(refresh, renewing_does_nothing_while_a_registration_is_under_way);
     tcase_add_test(refresh, a_refresh_that_waits_is_not_needed_behind_a_notification);
+    tcase_add_test(refresh, a_relation_may_be_asked_for_by_non_confirmable_messages);
     tcase_add_test(failure, silence_is_told_once_and_the_relation_rests);
     tcase_add_test(failure, a_refresh_that_finds_silence_fails_and_a_notification_brings_it_back);
     tcase_add_test(failure, a_reset_registration_fails_at_once);
