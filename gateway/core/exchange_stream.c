@@ -65,8 +65,10 @@ static enum step_result open_stream(struct exchange *exchange)
     struct sse_id last;
     bool has_last = !exchange->is_for_events && sse_last_event_id(exchange->request, &last);
 
-    stream_open(exchange->stream, has_last ? &last : NULL);
-    return exchange_answer_stream(exchange);
+    (void)exchange_answer_stream(exchange);
+    if (exchange->reply.status == 200)
+        stream_open(exchange->stream, has_last ? &last : NULL);
+    return STEP_ANSWERED;
 }
 
 /* --- the wait --- */
