@@ -12,6 +12,18 @@
 #include "buffer.h"
 #include "memory_account.h"
 
+/* What is not larger than a CoAP message is charged but never refused: there are no more of those
+ * than places in queues, which are. */
+enum { SMALL = 1152 };
+
+static bool charge(struct memory_account *account, size_t bytes)
+{
+    if (bytes > SMALL)
+        return memory_account_take(account, bytes);
+    memory_account_add(account, bytes);
+    return true;
+}
+
 static size_t charge_of(const struct stream_event *event)
 {
     return sizeof *event + event->length;
@@ -29,7 +41,7 @@ struct stream_event *stream_event_new(enum stream_event_kind kind, struct buffer
     event->references = 1;
     event->kind = kind;
     event->text = buffer_take(text, &event->length);
-    if (event->text == NULL || !memory_account_take(account, charge_of(event))) {
+    if (event->text == NULL || !charge(account, charge_of(event))) {
         free(event->text);
         free(event);
         return NULL;

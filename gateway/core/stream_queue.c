@@ -122,15 +122,19 @@ static struct stream_entry *leave_out(struct stream_target *target, enum stream_
     return entry;
 }
 
-static struct stream_entry *new_entry(const struct stream *stream)
+/* Whoever keeps up is not refused a place. */
+static struct stream_entry *new_entry(const struct stream_target *target)
 {
+    struct memory_account *account = account_of(target->stream);
     struct stream_entry *entry;
 
-    if (!memory_account_take(account_of(stream), sizeof *entry))
+    if (TAILQ_EMPTY(&target->waiting))
+        memory_account_add(account, sizeof *entry);
+    else if (!memory_account_take(account, sizeof *entry))
         return NULL;
     entry = malloc(sizeof *entry);
     if (entry == NULL)
-        memory_account_give(account_of(stream), sizeof *entry);
+        memory_account_give(account, sizeof *entry);
     return entry;
 }
 
@@ -141,7 +145,7 @@ static struct stream_entry *find_place(struct stream_target *target, enum stream
     if (target->values + target->states >= target->stream->queue_maximum)
         entry = leave_out(target, kind);
     if (entry == NULL)
-        entry = new_entry(target->stream);
+        entry = new_entry(target);
     return entry != NULL ? entry : leave_out(target, kind);
 }
 
