@@ -42,8 +42,9 @@ enum {
     DRAIN_US = 5 * 1000 * 1000, /* what has not been answered by then gets 503 */
     REFUSE_US = 1000 * 1000,    /* for sending these */
     ERRORS_MAXIMUM = 1 << 20,
-    ENDPOINTS_MAXIMUM = 20000, /* addresses with a live message ID history */
-    SPARE_DESCRIPTORS = 64,    /* beside those of HTTP connections */
+    ENDPOINTS_MAXIMUM = 20000,   /* addresses with a live message ID history */
+    SPARE_DESCRIPTORS = 64,      /* beside those of HTTP connections */
+    CONNECTIONS_PER_SPARE = 128, /* libmicrohttpd takes one for every 256 */
 };
 
 struct gateway {
@@ -123,7 +124,8 @@ static void log_lines(struct log *log, enum log_level level, const char *text)
 /* Every connection takes a descriptor: raises the soft limit as far as the system lets us. */
 static void raise_descriptor_limit(struct gateway *gateway, const struct http_limits *limits)
 {
-    rlim_t wanted = limits->connections + SPARE_DESCRIPTORS;
+    rlim_t wanted =
+        limits->connections + limits->connections / CONNECTIONS_PER_SPARE + SPARE_DESCRIPTORS;
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)

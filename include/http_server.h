@@ -3,8 +3,9 @@
 #define COAPGW_HTTP_SERVER_H
 
 /*
- * http_server: the libmicrohttpd adapter: listening sockets of our own, one libmicrohttpd daemon in
- * external-epoll mode, and the way of a request from its head to exchange_begin and back.
+ * http_server: the libmicrohttpd adapter: listening sockets of our own, libmicrohttpd daemons in
+ * external-epoll mode, and the way of a request from its head to exchange_begin and back, and of a
+ * stream to its client.
  */
 
 #include <stdbool.h>
@@ -43,7 +44,7 @@ struct http_server *http_server_new(const struct http_server_options *options);
  * on hosts without IPv6). */
 int http_server_listen(struct http_server *server, const char *address);
 /* A reload changed the limits or the ways to authenticate: they count for new connections. When
- * memory is short for a second libmicrohttpd daemon, the sizes and idle time stay as they were. */
+ * memory is short for another libmicrohttpd daemon, the sizes and idle time stay as they were. */
 void http_server_configure(struct http_server *server, const struct http_limits *limits);
 /* The table through which the core tells of answers. */
 extern const struct north_ops http_server_north_ops;
@@ -52,12 +53,13 @@ extern const struct north_ops http_server_north_ops;
  * at once.
  */
 bool http_server_run(void *server);
-/* Stops accepting; answers what is under way with "Connection: close"; ends idle connections. */
+/* Stops accepting; answers what is under way with "Connection: close"; ends idle connections.
+ * Streams go on until the core ends them. */
 void http_server_drain(struct http_server *server);
 /* Connections that still live. */
 size_t http_server_connections(const struct http_server *server);
-/* Detaches every exchange, ends every connection, then frees the server (NULL is fine). Before the
- * core and the loop are freed; the hook above must not run any more. */
+/* Detaches every exchange, closes every stream, ends every connection, then frees the server (NULL
+ * is fine). Before the core and the loop are freed; the hook above must not run any more. */
 void http_server_free(struct http_server *server);
 
 #endif

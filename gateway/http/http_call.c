@@ -79,16 +79,26 @@ static void account(struct http_call *call)
     call->exchange = 0;
 }
 
+/* The request itself is not needed any more. */
+static void forget_request(struct http_call *call)
+{
+    buffer_clear(&call->body);
+    memory_account_give(core_memory(core_of(call)), call->charge);
+    call->charge = 0;
+    http_request_head_clear(&call->head);
+    call->request = (struct http_request){0};
+    free(call->target);
+    call->target = NULL;
+}
+
 void http_call_end(struct http_call *call)
 {
     if (call->state == HTTP_CALL_NONE)
         return;
     account(call);
     loop_unwatch(call->client_watch);
-    buffer_clear(&call->body);
-    memory_account_give(core_memory(core_of(call)), call->charge);
-    http_request_head_clear(&call->head);
-    free(call->target);
+    http_stream_end(call);
+    forget_request(call);
     http_call_init(call, call->connection);
 }
 
@@ -224,10 +234,11 @@ static bool is_head_being_read(const struct http_call *call)
                                    MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE) != NULL;
 }
 
-void http_call_refuse_length(struct http_server *server, bool is_too_large)
+void http_call_refuse_length(struct http_daemon *daemon, bool is_too_large)
 {
-    for (struct http_connection *connection = server->connections; connection != NULL;
-         connection = connection->next) {
+    struct http_connection *connection;
+    LIST_FOREACH(connection, &daemon->connections, link)
+    {
         struct http_call *call = &connection->call;
         if (!is_head_being_read(call))
             continue;
@@ -239,11 +250,31 @@ void http_call_refuse_length(struct http_server *server, bool is_too_large)
     }
 }
 
+/* The request is over when its stream begins, for the log and the metrics too: how long a stream
+ * lasts says nothing of how fast the gateway answers. What it takes in memory is bounded by the
+ * number of streams, and leaves the room for bodies alone. */
+static enum MHD_Result begin_stream(struct http_call *call, const struct http_reply *reply,
+                                    struct stream *stream)
+{
+    struct http_response_options options = response_options(call);
+    enum MHD_Result result = http_stream_queue(call, stream, reply, &options);
+    result = replying(call, reply, 0, result);
+    if (result != MHD_YES)
+        return result;
+    call->state = HTTP_CALL_STREAMING;
+    account(call);
+    forget_request(call);
+    return MHD_YES;
+}
+
 static enum MHD_Result queue_reply(struct http_call *call)
 {
     const struct http_reply *reply = exchange_reply(core_of(call), call->exchange);
     if (reply == NULL)
         return refuse_for_memory(call);
+    struct stream *stream = exchange_take_stream(core_of(call), call->exchange);
+    if (stream != NULL)
+        return begin_stream(call, reply, stream);
     struct http_response_options options = response_options(call);
     enum MHD_Result result = http_response_queue(call->connection->library, reply, &options);
     return replying(call, reply, reply->body.length, result);
@@ -429,6 +460,7 @@ enum MHD_Result http_call_handle(void *handle, struct MHD_Connection *connection
     case HTTP_CALL_NONE:
     case HTTP_CALL_PARKED:
     case HTTP_CALL_REPLYING:
+    case HTTP_CALL_STREAMING:
         break;
     }
     return MHD_NO;
@@ -472,6 +504,8 @@ static void resume(struct http_call *call)
 
 void http_call_abandon(struct http_call *call)
 {
+    if (call->state == HTTP_CALL_STREAMING)
+        http_stream_leave(call, "the gateway stops");
     if (call->state != HTTP_CALL_PARKED)
         return;
     call->state = HTTP_CALL_DOOMED;
@@ -513,4 +547,5 @@ static void on_answered(void *north)
     resume(call);
 }
 
-const struct north_ops http_server_north_ops = {.answered = on_answered};
+const struct north_ops http_server_north_ops = {.answered = on_answered,
+                                                .readable = http_stream_readable};

@@ -16,19 +16,21 @@
 #include "buffer.h"
 #include "http_message.h"
 #include "http_request.h"
+#include "http_stream.h"
 
 struct http_connection;
-struct http_server;
+struct http_daemon;
 struct loop_watch;
 
 enum http_call_state {
-    HTTP_CALL_NONE,     /* nothing has been asked */
-    HTTP_CALL_HEAD,     /* the request line is there */
-    HTTP_CALL_BODY,     /* the exchange has begun and wants the body, which may be empty */
-    HTTP_CALL_READY,    /* the exchange is answered; libmicrohttpd takes the reply when it calls */
-    HTTP_CALL_PARKED,   /* suspended: the exchange will tell */
-    HTTP_CALL_REPLYING, /* libmicrohttpd has the response */
-    HTTP_CALL_DOOMED,   /* the connection is to end, answered or not */
+    HTTP_CALL_NONE,      /* nothing has been asked */
+    HTTP_CALL_HEAD,      /* the request line is there */
+    HTTP_CALL_BODY,      /* the exchange has begun and wants the body, which may be empty */
+    HTTP_CALL_READY,     /* the exchange is answered; libmicrohttpd takes the reply when it calls */
+    HTTP_CALL_PARKED,    /* suspended: the exchange will tell */
+    HTTP_CALL_REPLYING,  /* libmicrohttpd has the response */
+    HTTP_CALL_STREAMING, /* its response is a stream; the exchange is over */
+    HTTP_CALL_DOOMED,    /* the connection is to end, answered or not */
 };
 
 enum { HTTP_CALL_ID_SIZE = 13 };
@@ -51,6 +53,7 @@ struct http_call {
     struct buffer body;
     size_t charge;                   /* for the connection, while the request lasts */
     struct loop_watch *client_watch; /* while parked */
+    struct http_stream stream;
     char id[HTTP_CALL_ID_SIZE];
 };
 
@@ -61,10 +64,10 @@ void http_call_end(struct http_call *call);
 void http_call_expire(struct http_call *call);
 /* Answers the request whose Content-Length libmicrohttpd is refusing at this moment: 413 when it is
  * too large, otherwise 400. */
-void http_call_refuse_length(struct http_server *server, bool is_too_large);
+void http_call_refuse_length(struct http_daemon *daemon, bool is_too_large);
 /* Begins to watch whether the client of a parked call leaves. */
 void http_call_watch_client(struct http_call *call);
-/* Gives up a parked call: the exchange loses its HTTP side, the connection ends. */
+/* Gives up a suspended call: its exchange or stream ends, and the connection. */
 void http_call_abandon(struct http_call *call);
 
 /* Callbacks of libmicrohttpd; `handle` is the struct http_daemon. */

@@ -7,7 +7,6 @@
 
 #include "http_daemon.h"
 #include "http_server_parts.h"
-#include "metrics.h"
 
 /*
  * http_connection: the life of a connection around its requests. libmicrohttpd counts only silence,
@@ -75,6 +74,9 @@ static void on_deadline(void *handle)
     case HTTP_CALL_PARKED:
         http_call_watch_client(&connection->call);
         break;
+    case HTTP_CALL_STREAMING:
+        http_stream_look(&connection->call);
+        break;
     case HTTP_CALL_DOOMED:
         shutdown(connection->fd, SHUT_RDWR);
         break;
@@ -82,13 +84,6 @@ static void on_deadline(void *handle)
     case HTTP_CALL_REPLYING:
         break;
     }
-}
-
-static void count_connections(struct http_server *server)
-{
-    struct metrics *metrics = core_metrics(server->core);
-    if (metrics != NULL)
-        metrics_set(metrics, METRIC_HTTP_CONNECTIONS, server->connection_count);
 }
 
 struct http_connection *http_connection_new(struct http_server *server, struct http_daemon *daemon,
@@ -108,13 +103,7 @@ struct http_connection *http_connection_new(struct http_server *server, struct h
     connection->look_us = TIMERS_NEVER;
     http_call_init(&connection->call, connection);
 
-    connection->next = server->connections;
-    if (connection->next != NULL)
-        connection->next->previous = connection;
-    server->connections = connection;
-    server->connection_count++;
-    daemon->connection_count++;
-    count_connections(server);
+    http_daemon_enter(daemon, connection);
     return connection;
 }
 
@@ -122,16 +111,8 @@ void http_connection_free(struct http_connection *connection)
 {
     struct http_server *server = connection->server;
     timers_disarm(server->timers, &connection->timer);
-    if (connection->next != NULL)
-        connection->next->previous = connection->previous;
-    if (connection->previous != NULL)
-        connection->previous->next = connection->next;
-    else
-        server->connections = connection->next;
-    server->connection_count--;
-    connection->daemon->connection_count--;
+    http_daemon_leave(connection->daemon, connection);
     free(connection);
-    count_connections(server);
     http_server_connection_ended(server);
 }
 

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "endpoint_address.h"
 #include "http_call.h"
@@ -23,8 +24,8 @@ struct http_connection {
     struct http_server *server; /* borrowed for life, like the next one */
     struct http_daemon *daemon;
     struct MHD_Connection *library;
-    struct http_connection *next, *previous; /* of server->connections */
-    int fd;                                  /* libmicrohttpd closes it */
+    LIST_ENTRY(http_connection) link; /* of the daemon */
+    int fd;                           /* libmicrohttpd closes it */
     uint64_t accepted_us;
     struct endpoint_address peer;
     char client[ENDPOINT_ADDRESS_TEXT_SIZE];

@@ -11,12 +11,16 @@
 #include "http_connection.h"
 #include "http_server_parts.h"
 #include "loop.h"
+#include "metrics.h"
 
 /*
  * http_daemon: libmicrohttpd in external-epoll mode. Its epoll descriptor is one watch of the loop;
  * resuming or adding a connection wakes nobody there, so whoever does it marks the daemon, and
  * libmicrohttpd runs once at the end of the turn for all that happened in it. It does not listen:
  * accepting is ours (http_listener).
+ *
+ * The daemon that has had room for the shortest time is the first to be filled again, so that the
+ * others become empty and can go.
  */
 
 enum {
@@ -31,16 +35,17 @@ static void log_of_library(void *handle, const char *format, va_list arguments)
 /* libmicrohttpd refuses a Content-Length that is no number before it calls anybody, and 0.9.75
  * sends the header section of that refusal twice. But it tells the log beforehand: the moment to
  * answer in its place. */
-static void answer_for_library(struct http_server *server, const char *format)
+static void answer_for_library(struct http_daemon *daemon, const char *format)
 {
     if (MHD_VERSION < 0x01000000 && strstr(format, "Content-Length' header. Closing") != NULL)
-        http_call_refuse_length(server, strncmp(format, "Too large", 9) == 0);
+        http_call_refuse_length(daemon, strncmp(format, "Too large", 9) == 0);
 }
 
 static void log_of_library(void *handle, const char *format, va_list arguments)
 {
-    struct http_server *server = handle;
-    answer_for_library(server, format);
+    struct http_daemon *daemon = handle;
+    struct http_server *server = daemon->server;
+    answer_for_library(daemon, format);
     if (!log_enabled(server->log, LOG_LEVEL_DEBUG))
         return;
     char text[200];
@@ -86,13 +91,23 @@ static struct MHD_Daemon *start_library(struct http_daemon *daemon)
      * section of such a refusal is sent twice). */
     return MHD_start_daemon(
         MHD_USE_NO_LISTEN_SOCKET | MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0,
-        NULL, NULL, http_call_handle, daemon, MHD_OPTION_EXTERNAL_LOGGER, log_of_library,
-        daemon->server, MHD_OPTION_CONNECTION_MEMORY_LIMIT, daemon->pool_bytes,
-        MHD_OPTION_CONNECTION_LIMIT, daemon->server->limits.connections,
-        MHD_OPTION_CONNECTION_TIMEOUT, idle_s, MHD_OPTION_STRICT_FOR_CLIENT, 0,
-        MHD_OPTION_URI_LOG_CALLBACK, http_call_begin, daemon, MHD_OPTION_NOTIFY_COMPLETED,
-        http_call_completed, daemon, MHD_OPTION_NOTIFY_CONNECTION, on_connection, daemon,
-        MHD_OPTION_END);
+        NULL, NULL, http_call_handle, daemon, MHD_OPTION_EXTERNAL_LOGGER, log_of_library, daemon,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, daemon->pool_bytes, MHD_OPTION_CONNECTION_LIMIT,
+        daemon->server->limits.connections, MHD_OPTION_CONNECTION_TIMEOUT, idle_s,
+        MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_URI_LOG_CALLBACK, http_call_begin, daemon,
+        MHD_OPTION_NOTIFY_COMPLETED, http_call_completed, daemon, MHD_OPTION_NOTIFY_CONNECTION,
+        on_connection, daemon, MHD_OPTION_END);
+}
+
+static void set_open(struct http_daemon *daemon, bool is_open)
+{
+    if (daemon->is_open == is_open)
+        return;
+    daemon->is_open = is_open;
+    if (is_open)
+        TAILQ_INSERT_HEAD(&daemon->server->open, daemon, open_link);
+    else
+        TAILQ_REMOVE(&daemon->server->open, daemon, open_link);
 }
 
 struct http_daemon *http_daemon_new(struct http_server *server)
@@ -103,6 +118,8 @@ struct http_daemon *http_daemon_new(struct http_server *server)
     daemon->server = server;
     daemon->pool_bytes = server->limits.header + POOL_BESIDE_HEADER;
     timer_init(&daemon->timer, on_timer, daemon);
+    TAILQ_INSERT_HEAD(&server->daemons, daemon, link);
+    set_open(daemon, true);
     daemon->library = start_library(daemon);
     const union MHD_DaemonInfo *info = NULL;
     if (daemon->library != NULL)
@@ -110,7 +127,8 @@ struct http_daemon *http_daemon_new(struct http_server *server)
     if (info != NULL)
         daemon->watch = loop_watch(server->loop, info->epoll_fd, LOOP_READ, on_ready, daemon);
     if (daemon->watch == NULL) {
-        log_write(server->log, LOG_LEVEL_ERROR, "http: libmicrohttpd cannot start");
+        log_write_limited(server->log, &server->daemon_limit, timers_now_us(server->timers),
+                          LOG_LEVEL_ERROR, "http: libmicrohttpd cannot start");
         http_daemon_free(daemon);
         return NULL;
     }
@@ -119,8 +137,8 @@ struct http_daemon *http_daemon_new(struct http_server *server)
 
 void http_daemon_free(struct http_daemon *daemon)
 {
-    if (daemon == NULL)
-        return;
+    struct http_server *server = daemon->server;
+    http_daemon_retire(daemon);
     loop_unwatch(daemon->watch);
     if (daemon->library != NULL) {
         /* Lets go of the connections that have just been resumed: stopping with suspended ones is
@@ -128,8 +146,51 @@ void http_daemon_free(struct http_daemon *daemon)
         MHD_run(daemon->library);
         MHD_stop_daemon(daemon->library);
     }
-    timers_disarm(daemon->server->timers, &daemon->timer);
+    timers_disarm(server->timers, &daemon->timer);
+    if (daemon->is_dirty)
+        TAILQ_REMOVE(&server->dirty, daemon, dirty_link);
+    TAILQ_REMOVE(&server->daemons, daemon, link);
     free(daemon);
+}
+
+void http_daemon_retire(struct http_daemon *daemon)
+{
+    daemon->is_retired = true;
+    set_open(daemon, false);
+}
+
+bool http_daemon_is_spare(const struct http_daemon *daemon)
+{
+    return daemon->connection_count == 0 &&
+           (daemon->is_retired || TAILQ_FIRST(&daemon->server->open) != daemon ||
+            TAILQ_NEXT(daemon, open_link) != NULL);
+}
+
+static void count_connections(struct http_server *server)
+{
+    struct metrics *metrics = core_metrics(server->core);
+    if (metrics != NULL)
+        metrics_set(metrics, METRIC_HTTP_CONNECTIONS, server->connection_count);
+}
+
+void http_daemon_enter(struct http_daemon *daemon, struct http_connection *connection)
+{
+    LIST_INSERT_HEAD(&daemon->connections, connection, link);
+    daemon->connection_count++;
+    daemon->server->connection_count++;
+    if (daemon->connection_count >= HTTP_DAEMON_CONNECTIONS)
+        set_open(daemon, false);
+    count_connections(daemon->server);
+}
+
+void http_daemon_leave(struct http_daemon *daemon, struct http_connection *connection)
+{
+    LIST_REMOVE(connection, link);
+    daemon->connection_count--;
+    daemon->server->connection_count--;
+    if (daemon->connection_count < HTTP_DAEMON_CONNECTIONS && !daemon->is_retired)
+        set_open(daemon, true);
+    count_connections(daemon->server);
 }
 
 int http_daemon_add(struct http_daemon *daemon, struct http_connection *connection,
@@ -148,20 +209,19 @@ int http_daemon_add(struct http_daemon *daemon, struct http_connection *connecti
 
 void http_daemon_mark(struct http_daemon *daemon)
 {
+    if (!daemon->is_dirty)
+        TAILQ_INSERT_TAIL(&daemon->server->dirty, daemon, dirty_link);
     daemon->is_dirty = true;
 }
 
-bool http_daemon_run(struct http_daemon *daemon)
+void http_daemon_run(struct http_daemon *daemon)
 {
-    if (!daemon->is_dirty)
-        return false;
-    daemon->is_dirty = false;
     MHD_run(daemon->library);
     MHD_UNSIGNED_LONG_LONG timeout_ms;
     if (MHD_get_timeout(daemon->library, &timeout_ms) != MHD_YES)
-        return daemon->is_dirty;
+        return;
     if (timeout_ms == 0)
-        daemon->is_dirty = true;
+        http_daemon_mark(daemon);
     /* A timer that is armed too early runs libmicrohttpd once for nothing and costs less than
      * moving it with each request. */
     struct timers *timers = daemon->server->timers;
@@ -169,5 +229,4 @@ bool http_daemon_run(struct http_daemon *daemon)
     if (timeout_ms > 0 &&
         (!daemon->timer.is_armed || daemon->timer.deadline_us > timers_now_us(timers) + delay_us))
         timers_arm(timers, &daemon->timer, delay_us);
-    return daemon->is_dirty;
 }

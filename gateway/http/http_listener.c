@@ -74,13 +74,14 @@ static void welcome(struct http_server *server, int fd, const struct sockaddr *a
     }
     int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    struct http_connection *connection = http_connection_new(server, server->daemons, fd, &peer);
+    struct http_daemon *daemon = http_server_daemon(server);
+    struct http_connection *connection = http_connection_new(server, daemon, fd, &peer);
     if (connection == NULL) {
         close(fd);
         count_refused(server);
         return;
     }
-    if (http_daemon_add(server->daemons, connection, address, length) != 0) {
+    if (http_daemon_add(daemon, connection, address, length) != 0) {
         http_connection_free(connection);
         count_refused(server);
     }

@@ -14,7 +14,7 @@
  * with no length and the end of the connection.
  */
 
-enum { BLOCK_SIZE = 1024 };
+enum { BLOCK_SIZE = 1024, LEAST_BLOCK_SIZE = 128 };
 
 #define NOSNIFF_NAME  "X-Content-Type-Options"
 #define NOSNIFF_VALUE "nosniff"
@@ -47,9 +47,21 @@ static bool is_head_only(const struct http_reply *reply, enum http_method method
     return reply->status == 304 || method == HTTP_METHOD_HEAD;
 }
 
-static struct MHD_Response *make_response(const struct http_reply *reply, enum http_method method)
+/* libmicrohttpd reads chunks into the connection's memory and needs the response's own only where
+ * there are none. */
+static struct MHD_Response *make_stream(const struct http_response_options *options)
 {
-    if (is_head_only(reply, method) && reply->status != 204) {
+    size_t block = options->is_http_1_0 ? BLOCK_SIZE : LEAST_BLOCK_SIZE;
+    return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, block, options->read,
+                                             options->read_handle, NULL);
+}
+
+static struct MHD_Response *make_response(const struct http_reply *reply,
+                                          const struct http_response_options *options)
+{
+    if (options->read != NULL)
+        return make_stream(options);
+    if (is_head_only(reply, options->method) && reply->status != 204) {
         bool is_unknown =
             reply->has_unknown_length || (reply->status == 304 && reply->body.length == 0);
         return make_head_only(is_unknown ? MHD_SIZE_UNKNOWN : reply->body.length);
@@ -62,11 +74,13 @@ static struct MHD_Response *make_response(const struct http_reply *reply, enum h
 
 /* What nodes send is shown under the gateway's own origin: no browser may take it for something
  * else than its Content-Type says, a script above all (MEDIA-20). HEAD has the fields of GET. */
-static bool needs_nosniff(const struct http_reply *reply, enum http_method method)
+static bool needs_nosniff(const struct http_reply *reply,
+                          const struct http_response_options *options)
 {
     if (reply->status == 204 || reply->status == 304)
         return false;
-    return (reply->body.length > 0 || method == HTTP_METHOD_HEAD) &&
+    return (reply->body.length > 0 || options->method == HTTP_METHOD_HEAD ||
+            options->read != NULL) &&
            http_reply_field(reply, NOSNIFF_NAME) == NULL;
 }
 
@@ -81,7 +95,7 @@ static bool add_fields(struct MHD_Response *response, const struct http_reply *r
     if (options->request_id != NULL && http_reply_field(reply, "X-Request-Id") == NULL &&
         MHD_add_response_header(response, "X-Request-Id", options->request_id) != MHD_YES)
         return false;
-    if (needs_nosniff(reply, options->method) &&
+    if (needs_nosniff(reply, options) &&
         MHD_add_response_header(response, NOSNIFF_NAME, NOSNIFF_VALUE) != MHD_YES)
         return false;
     return (!reply->must_close && !options->must_close) ||
@@ -106,7 +120,7 @@ enum MHD_Result http_response_queue(struct MHD_Connection *connection,
                                     const struct http_reply *reply,
                                     const struct http_response_options *options)
 {
-    return queue(connection, make_response(reply, options->method), reply, options);
+    return queue(connection, make_response(reply, options), reply, options);
 }
 
 enum MHD_Result http_response_queue_taken(struct MHD_Connection *connection,
@@ -115,11 +129,10 @@ enum MHD_Result http_response_queue_taken(struct MHD_Connection *connection,
 {
     struct MHD_Response *response;
     /* Before its body is gone. */
-    if (needs_nosniff(reply, options->method) &&
-        http_reply_add(reply, NOSNIFF_NAME, NOSNIFF_VALUE) != 0)
+    if (needs_nosniff(reply, options) && http_reply_add(reply, NOSNIFF_NAME, NOSNIFF_VALUE) != 0)
         return MHD_NO;
     if (reply->body.length == 0 || is_head_only(reply, options->method)) {
-        response = make_response(reply, options->method);
+        response = make_response(reply, options);
         buffer_clear(&reply->body);
     } else {
         size_t length;
@@ -161,7 +174,7 @@ int http_response_write(const struct http_reply *reply, const struct http_respon
         buffer_printf(out, "%s: %s\r\n", reply->fields[i].name, reply->fields[i].value);
     if (options->request_id != NULL && http_reply_field(reply, "X-Request-Id") == NULL)
         buffer_printf(out, "X-Request-Id: %s\r\n", options->request_id);
-    if (needs_nosniff(reply, options->method))
+    if (needs_nosniff(reply, options))
         buffer_append_text(out, NOSNIFF_NAME ": " NOSNIFF_VALUE "\r\n");
     buffer_append_text(out, "\r\n");
     if (options->method != HTTP_METHOD_HEAD && reply->body.length > 0)

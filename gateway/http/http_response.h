@@ -18,6 +18,11 @@ struct http_response_options {
     enum http_method method;
     bool must_close;        /* beside reply->must_close */
     const char *request_id; /* for X-Request-Id, or NULL */
+    /* Gives the body piece by piece until it tells the end: in chunks, or with HTTP/1.0 until the
+     * connection closes. NULL: the body is the reply's. */
+    MHD_ContentReaderCallback read;
+    void *read_handle;
+    bool is_http_1_0;
 };
 
 /* Queues the reply. Its body is lent: it must live until the request has completed. MHD_NO when

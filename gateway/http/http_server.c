@@ -9,10 +9,13 @@
 #include "http_server_parts.h"
 
 /*
- * http_server: puts the parts of http/ together: listeners give connections to the first of its
- * daemons, whose calls lead requests into the core. Usually there is one daemon; another one stands
- * beside it while connections that began under other limits come to their end.
+ * http_server: puts the parts of http/ together: listeners give connections to its daemons, whose
+ * calls lead requests into the core. Usually there is one daemon; more stand beside it when there
+ * are many connections, or while some that began under other limits come to their end. A turn costs
+ * what the daemons do that have something to do in it, however many others there are.
  */
+
+enum { STREAM_LOOK_US = 30000000 };
 
 static void on_accept_again(void *handle)
 {
@@ -31,9 +34,12 @@ struct http_server *http_server_new(const struct http_server_options *options)
     server->random = options->random;
     server->limits = options->limits;
     random_bytes(&server->random, &server->id_prefix, sizeof(server->id_prefix));
+    server->stream_look_us = STREAM_LOOK_US;
     timer_init(&server->accept_again, on_accept_again, server);
-    server->daemons = http_daemon_new(server);
-    if (server->daemons == NULL) {
+    TAILQ_INIT(&server->daemons);
+    TAILQ_INIT(&server->open);
+    TAILQ_INIT(&server->dirty);
+    if (http_daemon_new(server) == NULL) {
         free(server);
         return NULL;
     }
@@ -55,42 +61,48 @@ void http_server_configure(struct http_server *server, const struct http_limits 
     server->limits = *limits;
     if (!needs_daemon)
         return;
-    struct http_daemon *daemon = http_daemon_new(server);
-    if (daemon == NULL) {
+    struct http_daemon *young = http_daemon_new(server);
+    if (young == NULL) {
         /* The old limits stay in force where the daemon enforces them. */
         server->limits.header = former.header;
         server->limits.idle_timeout_ms = former.idle_timeout_ms;
         server->limits.connections = former.connections;
         return;
     }
-    daemon->next = server->daemons;
-    server->daemons = daemon;
+    struct http_daemon *daemon = TAILQ_NEXT(young, link);
+    while (daemon != NULL) {
+        struct http_daemon *next = TAILQ_NEXT(daemon, link);
+        http_daemon_retire(daemon);
+        if (http_daemon_is_spare(daemon))
+            http_daemon_free(daemon);
+        daemon = next;
+    }
 }
 
-/* Frees the daemons that get no new connections and have lost their last one. */
-static void free_retired(struct http_server *server)
+struct http_daemon *http_server_daemon(struct http_server *server)
 {
-    struct http_daemon **link = &server->daemons->next;
-    while (*link != NULL) {
-        struct http_daemon *daemon = *link;
-        if (daemon->connection_count > 0) {
-            link = &daemon->next;
-            continue;
-        }
-        *link = daemon->next;
-        http_daemon_free(daemon);
-    }
+    struct http_daemon *daemon = TAILQ_FIRST(&server->open);
+    if (daemon == NULL)
+        daemon = http_daemon_new(server);
+    /* When the system has no room for another one, better a crowd in the newest than nobody. */
+    return daemon != NULL ? daemon : TAILQ_FIRST(&server->daemons);
 }
 
 bool http_server_run(void *handle)
 {
     struct http_server *server = handle;
-    bool wants_more = false;
+    struct http_daemon_list due = TAILQ_HEAD_INITIALIZER(due);
+    struct http_daemon *daemon;
     server->run_count++;
-    for (struct http_daemon *daemon = server->daemons; daemon != NULL; daemon = daemon->next)
-        wants_more |= http_daemon_run(daemon);
-    free_retired(server);
-    return wants_more;
+    TAILQ_CONCAT(&due, &server->dirty, dirty_link);
+    while ((daemon = TAILQ_FIRST(&due)) != NULL) {
+        TAILQ_REMOVE(&due, daemon, dirty_link);
+        daemon->is_dirty = false;
+        http_daemon_run(daemon);
+        if (http_daemon_is_spare(daemon))
+            http_daemon_free(daemon);
+    }
+    return !TAILQ_EMPTY(&server->dirty);
 }
 
 void http_server_connection_ended(struct http_server *server)
@@ -104,9 +116,13 @@ void http_server_drain(struct http_server *server)
     server->is_draining = true;
     timers_disarm(server->timers, &server->accept_again);
     http_listener_close_all(server);
-    for (struct http_connection *connection = server->connections; connection != NULL;
-         connection = connection->next)
+    struct http_daemon *daemon;
+    struct http_connection *connection;
+    TAILQ_FOREACH(daemon, &server->daemons, link)
+    {
+        LIST_FOREACH(connection, &daemon->connections, link)
         http_connection_drain(connection);
+    }
 }
 
 size_t http_server_connections(const struct http_server *server)
@@ -122,12 +138,11 @@ void http_server_free(struct http_server *server)
     server->is_draining = true;
     timers_disarm(server->timers, &server->accept_again);
     http_listener_close_all(server);
-    for (struct http_connection *connection = server->connections; connection != NULL;
-         connection = connection->next)
+    struct http_daemon *daemon;
+    struct http_connection *connection;
+    while ((daemon = TAILQ_FIRST(&server->daemons)) != NULL) {
+        LIST_FOREACH(connection, &daemon->connections, link)
         http_call_abandon(&connection->call);
-    while (server->daemons != NULL) {
-        struct http_daemon *daemon = server->daemons;
-        server->daemons = daemon->next;
         http_daemon_free(daemon);
     }
     free(server);

@@ -7,4 +7,5 @@ libgateway_a_SOURCES += gateway/http/auth.c gateway/http/auth.h \
 	gateway/http/http_listener.c gateway/http/http_listener.h \
 	gateway/http/http_request.c gateway/http/http_request.h \
 	gateway/http/http_response.c gateway/http/http_response.h \
-	gateway/http/http_server.c gateway/http/http_server_parts.h
+	gateway/http/http_server.c gateway/http/http_server_parts.h \
+	gateway/http/http_stream.c gateway/http/http_stream.h

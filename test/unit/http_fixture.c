@@ -12,6 +12,7 @@
 #include "exchange.h"
 #include "log.h"
 #include "loop.h"
+#include "stream.h"
 #include "timers.h"
 
 /*
@@ -49,6 +50,22 @@ static void remember(const struct http_request *request)
                                  "%.60s=%.60s;", request->fields[i].name, request->fields[i].value);
 }
 
+static void add_stream(struct fake_exchange *exchange, const char *text)
+{
+    struct stream *stream = calloc(1, sizeof(*stream));
+    ck_assert_ptr_nonnull(stream);
+    stream->text = strdup(text);
+    stream->length = strlen(text);
+    fake.streams = realloc(fake.streams, (fake.stream_count + 1) * sizeof(stream));
+    ck_assert_ptr_nonnull(fake.streams);
+    fake.streams[fake.stream_count++] = stream;
+    exchange->stream = stream;
+    exchange->reply.status = 200;
+    http_reply_add(&exchange->reply, "Content-Type", "text/event-stream");
+    http_reply_add(&exchange->reply, "Cache-Control", "no-store");
+    exchange->is_answered = true;
+}
+
 enum exchange_progress exchange_begin(struct core *core, const struct http_request *request,
                                       void *north, uint64_t *id)
 {
@@ -76,6 +93,10 @@ enum exchange_progress exchange_run(struct core *core, uint64_t id)
     core->body_seen = request->body_length;
     if (strncmp(request->target, "/park", 5) == 0)
         return EXCHANGE_PARKED;
+    if (strncmp(request->target, "/stream", 7) == 0 && request->method == HTTP_METHOD_GET) {
+        add_stream(exchange, request->target[7] == '=' ? request->target + 8 : "");
+        return EXCHANGE_ANSWERED;
+    }
     if (strcmp(request->target, "/204") == 0)
         return answer(exchange, 204, NULL, 0);
     if (strcmp(request->target, "/304") == 0)
@@ -108,8 +129,48 @@ const struct http_reply *exchange_reply(struct core *core, uint64_t id)
     return exchange_of(id)->is_answered ? &exchange_of(id)->reply : NULL;
 }
 
+struct stream *exchange_take_stream(struct core *core, uint64_t id)
+{
+    (void)core;
+    struct stream *stream = exchange_of(id)->stream;
+    exchange_of(id)->stream = NULL;
+    return stream;
+}
+
+void stream_bind(struct stream *stream, void *north)
+{
+    ck_assert_ptr_null(stream->north);
+    stream->north = north;
+}
+
+long stream_read(struct stream *stream, char *out, size_t size)
+{
+    ck_assert_ptr_nonnull(stream->north);
+    ck_assert(!stream->is_closed);
+    ck_assert_msg(!stream->is_empty, "read again although there is nothing new");
+    size_t length = stream->length < size ? stream->length : size;
+    memcpy(out, stream->text, length);
+    memmove(stream->text, stream->text + length, stream->length - length);
+    stream->length -= length;
+    if (length > 0)
+        return (long)length;
+    stream->is_empty = !stream->has_ended;
+    return stream->has_ended ? -1 : 0;
+}
+
+void stream_close(struct stream *stream)
+{
+    if (stream == NULL)
+        return;
+    ck_assert(!stream->is_closed);
+    stream->is_closed = true;
+    fake.streams_closed++;
+}
+
 void exchange_detach(struct core *core, uint64_t id)
 {
+    stream_close(exchange_of(id)->stream);
+    exchange_of(id)->stream = NULL;
     http_reply_clear(&exchange_of(id)->reply);
     free(exchange_of(id)->body);
     exchange_of(id)->body = NULL;
@@ -230,6 +291,12 @@ void tear_down(void)
     fclose(log_stream);
     free(log_text);
     ck_assert_uint_eq(fake.begun, fake.detached);
+    ck_assert_uint_eq(fake.stream_count, fake.streams_closed);
+    for (size_t i = 0; i < fake.stream_count; i++) {
+        free(fake.streams[i]->text);
+        free(fake.streams[i]);
+    }
+    free(fake.streams);
     ck_assert_uint_eq(fake.metrics[METRIC_HTTP_CONNECTIONS], 0);
 }
 
@@ -329,6 +396,52 @@ void answer_parked(size_t index)
     ck_assert(exchange->is_live);
     answer(exchange, 200, "later", 5);
     http_server_north_ops.answered(exchange->north);
+}
+
+void answer_by_stream(size_t index, const char *text)
+{
+    struct fake_exchange *exchange = &fake.exchanges[index];
+    ck_assert(exchange->is_live);
+    add_stream(exchange, text);
+    http_server_north_ops.answered(exchange->north);
+}
+
+static void tell_readable(struct stream *stream)
+{
+    if (!stream->is_empty || stream->is_closed)
+        return;
+    stream->is_empty = false;
+    http_server_north_ops.readable(stream->north);
+}
+
+void stream_say(struct stream *stream, const char *text)
+{
+    size_t length = strlen(text);
+    stream->text = realloc(stream->text, stream->length + length + 1);
+    ck_assert_ptr_nonnull(stream->text);
+    memcpy(stream->text + stream->length, text, length);
+    stream->length += length;
+    tell_readable(stream);
+}
+
+void stream_finish(struct stream *stream)
+{
+    stream->has_ended = true;
+    tell_readable(stream);
+}
+
+void turn_until_streaming(size_t count)
+{
+    for (int i = 0; i < 2000 && fake.stream_count < count; i++)
+        turn();
+    ck_assert_uint_eq(fake.stream_count, count);
+}
+
+void turn_until_closed(size_t count)
+{
+    for (int i = 0; i < 2000 && fake.streams_closed < count; i++)
+        turn();
+    ck_assert_uint_eq(fake.streams_closed, count);
 }
 
 void turn_until_ran(size_t count)

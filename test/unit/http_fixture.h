@@ -5,7 +5,8 @@
 /*
  * http_fixture: an HTTP server on a real socket with a core made for tests, and a raw client. The
  * path of a request says how its exchange goes: /now and /missing are answered at once, /park...
- * waits for fixture_answer_parked, anything else is answered when it is run.
+ * waits for answer_parked, /stream is answered by a stream that has nothing yet and /stream=TEXT by
+ * one that begins with TEXT, anything else is answered when it is run.
  */
 
 #include <stdbool.h>
@@ -25,11 +26,22 @@
 
 enum { EXCHANGES_MAX = 64, BODY_MAXIMUM = 1000, ANSWER_MAXIMUM = 65536 };
 
+/* A stream that the tests write. */
+struct stream {
+    void *north; /* NULL: not bound */
+    char *text;  /* what was not read */
+    size_t length;
+    bool has_ended;
+    bool is_empty; /* the last stream_read gave nothing, and nobody was told since */
+    bool is_closed;
+};
+
 struct fake_exchange {
     const struct http_request *request;
     void *north;
     struct http_reply reply;
     uint8_t *body; /* of the request: owned */
+    struct stream *stream;
     bool is_live, is_answered;
 };
 
@@ -44,6 +56,8 @@ struct core {
     unsigned last_roles;
     bool was_absolute;
     size_t body_seen;
+    struct stream **streams; /* in order of their beginning */
+    size_t stream_count, streams_closed;
     uint64_t metrics[METRICS_COUNT];
     struct policy policy;
 };
@@ -69,6 +83,15 @@ void turn_until_quiet(void);
 void turn_until_ran(size_t count);
 /* Answers the parked exchange of that index, in order of their beginning. */
 void answer_parked(size_t index);
+
+/* Answers the parked exchange by a stream, which begins with `text`. */
+void answer_by_stream(size_t index, const char *text);
+/* Adds to what a stream has to say, and tells the server as the core does. */
+void stream_say(struct stream *stream, const char *text);
+void stream_finish(struct stream *stream);
+/* Turns until that many streams have begun; until that many are closed. */
+void turn_until_streaming(size_t count);
+void turn_until_closed(size_t count);
 
 struct client {
     int fd;

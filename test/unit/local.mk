@@ -284,7 +284,8 @@ test_unit_test_exchange_echo_SOURCES = test/unit/test_exchange_echo.c $(exchange
 test_unit_test_exchange_echo_LDADD = $(UNIT_LIBS)
 
 # http
-http_tests = test/unit/test_http_guard test/unit/test_http_framing test/unit/test_http_server
+http_tests = test/unit/test_http_guard test/unit/test_http_framing test/unit/test_http_server \
+	test/unit/test_http_stream test/unit/test_http_daemon
 http_fixture = test/unit/http_fixture.c test/unit/http_fixture.h
 check_PROGRAMS += $(http_tests)
 TESTS += $(http_tests)
@@ -293,6 +294,14 @@ test_unit_test_http_framing_SOURCES = test/unit/test_http_framing.c $(http_fixtu
 test_unit_test_http_framing_LDADD = $(UNIT_LIBS)
 test_unit_test_http_server_SOURCES = test/unit/test_http_server.c $(http_fixture)
 test_unit_test_http_server_LDADD = $(UNIT_LIBS)
+test_unit_test_http_stream_SOURCES = test/unit/test_http_stream.c $(http_fixture)
+test_unit_test_http_stream_LDADD = $(UNIT_LIBS)
+test_unit_test_http_stream_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/gateway/http
+test_unit_test_http_stream_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc
+test_unit_test_http_daemon_SOURCES = test/unit/test_http_daemon.c $(http_fixture)
+test_unit_test_http_daemon_LDADD = $(UNIT_LIBS)
+test_unit_test_http_daemon_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/gateway/http
+test_unit_test_http_daemon_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc
 
 # configuration and process
 gateway_tests = test/unit/test_config test/unit/test_gateway test/unit/test_kept_ports
