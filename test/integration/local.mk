@@ -64,6 +64,21 @@ if !SANITIZERS
 TESTS += test/integration/upload_storm
 endif
 
+# Ten thousand clients that subscribe, and what each costs.
+check_PROGRAMS += test/integration/subscribers
+test_integration_subscribers_SOURCES = test/integration/subscribers.c \
+	test/integration/node_world.c test/integration/node_world.h \
+	test/tools/body_reader.c test/tools/body_reader.h \
+	test/tools/bytes.c test/tools/bytes.h \
+	test/tools/event_stream.c test/tools/event_stream.h \
+	test/tools/gateway_process.c test/tools/gateway_process.h \
+	test/tools/http_client.c test/tools/http_client.h
+test_integration_subscribers_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/test/tools
+test_integration_subscribers_LDADD =
+if !SANITIZERS
+TESTS += test/integration/subscribers
+endif
+
 # Nodes that forge, cut and fall silent by the thousand.
 check_PROGRAMS += test/integration/hostile_nodes
 test_integration_hostile_nodes_SOURCES = test/integration/hostile_nodes.c \

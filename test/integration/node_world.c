@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { DATAGRAM_MAX = 2048, OPTION_URI_PATH = 11 };
+enum { DATAGRAM_MAX = 2048, OPTION_OBSERVE = 6, OPTION_URI_PATH = 11 };
 
 struct node_world world;
 
@@ -53,15 +53,10 @@ void write_file(const char *name, const char *text)
     expect(file != NULL && fputs(text, file) >= 0 && fclose(file) == 0, "cannot write %s", path);
 }
 
-void start_gateway_with(const char *coap, const char *cache)
+void start_gateway_as(const char *configuration)
 {
-    char text[1024], path[128], option[] = "-c";
-    snprintf(text, sizeof text,
-             "{ \"http\": { \"listen\": [\"127.0.0.1:0\"] }, \"auth\": \"none\", \"coap\": %s,\n"
-             "  \"cache\": %s,\n"
-             "  \"access\": [ { \"targets\": [\"coap://127.0.0.1:*\"] } ] }\n",
-             coap, cache);
-    write_file("coapgw.json", text);
+    char path[128], option[] = "-c";
+    write_file("coapgw.json", configuration);
     snprintf(path, sizeof path, "%s/coapgw.json", world.folder);
     char *const arguments[] = {world.program, option, path, NULL};
     expect(gateway_process_start(&world.gateway, arguments, NULL, 0), "cannot start the gateway");
@@ -70,6 +65,17 @@ void start_gateway_with(const char *coap, const char *cache)
     const char *found = line == NULL ? NULL : strstr(line, listening);
     expect(found != NULL && sscanf(found + strlen(listening), "%7[0-9]", world.port) == 1,
            "the gateway does not listen");
+}
+
+void start_gateway_with(const char *coap, const char *cache)
+{
+    char text[1024];
+    snprintf(text, sizeof text,
+             "{ \"http\": { \"listen\": [\"127.0.0.1:0\"] }, \"auth\": \"none\", \"coap\": %s,\n"
+             "  \"cache\": %s,\n"
+             "  \"access\": [ { \"targets\": [\"coap://127.0.0.1:*\"] } ] }\n",
+             coap, cache);
+    start_gateway_as(text);
 }
 
 void start_gateway(const char *coap)
@@ -189,7 +195,7 @@ static unsigned read_extended(unsigned nibble, const uint8_t *datagram, size_t l
     return value;
 }
 
-/* Keeps the last segment of the path. */
+/* Keeps the last segment of the path, and Observe. */
 static void read_options(const uint8_t *datagram, size_t length, size_t at, struct arrival *arrival)
 {
     unsigned number = 0;
@@ -201,6 +207,8 @@ static void read_options(const uint8_t *datagram, size_t length, size_t at, stru
         if (number == OPTION_URI_PATH)
             snprintf(arrival->path, sizeof arrival->path, "%.*s", (int)size,
                      (const char *)datagram + at);
+        if (number == OPTION_OBSERVE)
+            arrival->observe = size == 0 ? 0 : datagram[at + size - 1];
         at += size;
     }
 }
@@ -210,6 +218,7 @@ static void read_arrival(const uint8_t *datagram, size_t length, struct arrival 
     expect(length >= 4 && datagram[0] >> 6 == 1, "the gateway sends no CoAP");
     *arrival = (struct arrival){.type = datagram[0] >> 4 & 3,
                                 .mid = (uint16_t)(datagram[2] << 8 | datagram[3]),
+                                .observe = -1,
                                 .token_length = datagram[0] & 15};
     expect(arrival->token_length <= TOKEN_SIZE && 4 + arrival->token_length <= length,
            "the gateway sends a malformed token");

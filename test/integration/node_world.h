@@ -32,6 +32,7 @@ struct arrival {
     uint8_t token[TOKEN_SIZE];
     size_t token_length;
     char path[32]; /* the last segment */
+    long observe;  /* -1: no such option */
 };
 
 struct node_world {
@@ -51,6 +52,8 @@ double patience(void);
 
 /* Writes a file of the configuration: "mappings/x.json". */
 void write_file(const char *name, const char *text);
+/* With that configuration, which listens on 127.0.0.1:0 alone. */
+void start_gateway_as(const char *configuration);
 /* `coap` and `cache` are the members of these names in the configuration. */
 void start_gateway_with(const char *coap, const char *cache);
 /* Without a cache, so that every request goes out. */
