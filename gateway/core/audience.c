@@ -199,7 +199,10 @@ static struct stream_event *render_value(struct audience *audience)
 static void show(struct stream_target *target, struct stream_event *event,
                  enum stream_event_kind kind)
 {
-    if (event != NULL)
+    /* A value is not told before the state that it is told in. */
+    bool comes_later = kind == STREAM_EVENT_VALUE && target->owes_state;
+
+    if (event != NULL && !comes_later)
         stream_push(target, event);
     else
         stream_owe(target, kind);

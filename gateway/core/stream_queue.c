@@ -5,8 +5,10 @@
  * What waits for the reader of a stream: one queue in the order of what happened, in which each
  * target has a bounded part. When that is full, something of it is left out that says less than
  * what came later: values first, since Observe promises the newest and no history (RFC 7641 1.3),
- * and never the newest of a kind (SSE-10). The same happens when there is no memory for one more;
- * if nothing can be left out, the newest is owed, and rendered once the reader has come.
+ * and never the newest of a kind (SSE-10). A state that is left out hands its place to the next, so
+ * that a value is never read before there was a state: the smallest queue is a state, a value and
+ * the state behind it. The same happens when there is no memory for one more; if nothing can be
+ * left out, the newest is owed, and rendered once the reader has come.
  */
 
 #include <stdlib.h>
@@ -98,14 +100,27 @@ static struct stream_entry *oldest(const struct stream_target *target, enum stre
     return NULL;
 }
 
-/* What says least beside a newer event of that kind; NULL: everything is the newest of its kind. */
+/* The second oldest state stands in the place of the oldest, and the other way round: returned. */
+static struct stream_entry *pass_place_on(struct stream_entry *first)
+{
+    struct stream_event *event = first->event;
+    struct stream_entry *second = TAILQ_NEXT(first, target_link);
+
+    while (second->event->kind != STREAM_EVENT_STATE)
+        second = TAILQ_NEXT(second, target_link);
+    first->event = second->event;
+    second->event = event;
+    return second;
+}
+
+/* What says least beside a newer event of that kind; NULL: everything is needed. */
 static struct stream_entry *find_least(const struct stream_target *target,
                                        enum stream_event_kind newer)
 {
     if (target->values > (newer == STREAM_EVENT_VALUE ? 0U : 1U))
         return oldest(target, STREAM_EVENT_VALUE);
-    if (target->states > (newer == STREAM_EVENT_STATE ? 0U : 1U))
-        return oldest(target, STREAM_EVENT_STATE);
+    if (target->states > 1)
+        return pass_place_on(oldest(target, STREAM_EVENT_STATE));
     return NULL;
 }
 

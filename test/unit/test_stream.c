@@ -116,7 +116,8 @@ START_TEST(a_slow_reader_costs_others_nothing)
 }
 END_TEST
 
-/* Values go first: what state the newest one is in is known until the end. */
+/* Values go first: what state the newest one is in is known until the end. A state that goes hands
+ * its place on, so that no value stands before a state. */
 START_TEST(states_outlive_values_in_a_full_queue)
 {
     tell_numbers(1, 2);
@@ -141,7 +142,23 @@ START_TEST(the_newest_value_and_the_newest_state_are_kept_in_the_smallest_queue)
     fixture_advance(61000);
     node_tells(relation_last(), "2");
     fixture_advance(61000);
-    client_assert_hears(&client, "3=2 <stale:max-age>");
+    client_assert_hears(&client, "<live:value> 3=2 <stale:max-age>");
+}
+END_TEST
+
+START_TEST(the_first_that_is_read_is_a_state_however_late_the_reader_comes)
+{
+    client_leave(&client);
+    fixture.policy->stream_limits.queue = 1;
+    client_ask(&client, "/nodes/kitchen/u");
+    node_tells(relation_last(), "0");
+    fixture_advance(0);
+    client_take(&client);
+    fixture_advance(61000);
+    client_assert_hears(&client, "<live:value> 1=0 <stale:max-age>");
+    node_tells(relation_last(), "1");
+    fixture_advance(61000);
+    client_assert_hears(&client, "<live:value> 2=1 <stale:max-age>");
 }
 END_TEST
 
@@ -344,6 +361,7 @@ int main(void)
     tcase_add_test(waiting, states_outlive_values_in_a_full_queue);
     tcase_add_test(waiting, the_newest_value_and_the_newest_state_are_kept_in_the_smallest_queue);
     tcase_add_test(waiting, an_event_is_charged_once_for_all_who_have_not_read_it);
+    tcase_add_test(waiting, the_first_that_is_read_is_a_state_however_late_the_reader_comes);
     tcase_add_test(waiting, without_room_a_reader_that_keeps_up_gets_everything_small);
     tcase_add_test(waiting, without_room_a_large_value_is_owed_and_paid_later);
     tcase_add_test(waiting, what_was_owed_when_it_came_anew_is_owed_no_more);

@@ -190,6 +190,31 @@ START_TEST(who_reads_ends_with_the_newest_whatever_fails)
 }
 END_TEST
 
+/* The state that a value is told in comes first, whatever finds no memory. */
+START_TEST(no_value_is_read_before_a_state)
+{
+    for (unsigned long at = 1; at < 40; at++) {
+        const char *text;
+
+        (void)ask(&client, "/nodes/kitchen/t");
+        fixture_advance(0);
+        fixture_advance(5000);
+        fails_at = at;
+        fails_once = true;
+        take_if_open(&client);
+        tell_all("1");
+        fails_at = 0;
+        text = client_read(&client);
+        fixture_advance(1000);
+        if (*text == '\0')
+            text = client_read(&client);
+        ck_assert_int_eq(strncmp(text, "event: state\n", 13), 0);
+        tear_down();
+        set_up();
+    }
+}
+END_TEST
+
 START_TEST(an_audience_that_is_not_found_serves_its_own_all_the_same)
 {
     for (unsigned long at = 1; at < 30; at++) {
@@ -257,6 +282,7 @@ int main(void)
     tcase_add_test(all, a_stream_survives_the_failure_of_any_allocation);
     tcase_add_test(all, a_stream_of_many_survives_it_too);
     tcase_add_test(all, who_reads_ends_with_the_newest_whatever_fails);
+    tcase_add_test(all, no_value_is_read_before_a_state);
     tcase_add_test(all, an_audience_that_is_not_found_serves_its_own_all_the_same);
     tcase_add_test(all, large_events_that_nobody_reads_are_held_once);
     suite_add_tcase(suite, all);
