@@ -9,12 +9,13 @@
 
 #include <assert.h>
 
+#include "buffer.h"
 #include "core_private.h"
 #include "freshness.h"
 #include "policy.h"
 #include "representation.h"
 
-enum { US_PER_S = 1000000 };
+enum { US_PER_S = 1000000, LOGGED_PATH_MAX = 1024 };
 
 static void became_stale(void *handle)
 {
@@ -44,21 +45,28 @@ void observation_clear_state(struct observation *observation)
 
 /* --- changes --- */
 
+/* One that goes to an upstream proxy has its path in the proxy's URI: "/" stands for it. */
 static void write_log(const struct observation *observation)
 {
     struct core *core = observation->table->core;
     const struct core_options *options = &core->options;
     char address[ENDPOINT_ADDRESS_TEXT_SIZE];
+    const char *node = observation->node_name;
+    struct rest_message request;
+    struct buffer path;
 
     if (!log_enabled(options->log, LOG_LEVEL_DEBUG))
         return;
+    if (node == NULL)
+        node = endpoint_address_format(&observation->place->address, address);
+    representation_read(observation->request, &request);
+    buffer_init(&path, LOGGED_PATH_MAX);
+    (void)uri_compose_path(&path, &request, REST_OPTION_URI_PATH);
     log_write_limited(options->log, &core->peer_limit, timers_now_us(options->timers),
-                      LOG_LEVEL_DEBUG, "observation of %s: %s%s%s",
-                      observation->node_name != NULL
-                          ? observation->node_name
-                          : endpoint_address_format(&observation->place->address, address),
+                      LOG_LEVEL_DEBUG, "observation of %s %s: %s%s%s", node, buffer_text(&path),
                       sse_state_name(observation->state), observation->reason == NULL ? "" : ", ",
                       observation->reason == NULL ? "" : observation->reason);
+    buffer_clear(&path);
 }
 
 /* Another reason for the same state is no change. */
