@@ -31,21 +31,10 @@ void exchange_note_given(const struct exchange *exchange, uint8_t code)
 static void note_value(const struct exchange *exchange, const struct representation *value)
 {
     struct rest_request request = exchange->coap;
-    const struct observation_spec spec = {
-        .key = exchange->key,
-        .policy = exchange->policy,
-        .rules = exchange->rules,
-        .label = exchange->label,
-        .authority = &exchange->match.authority,
-        .is_mapped = exchange->match.kind != MAPPING_HC,
-        .coap = &request,
-        .addresses = exchange->addresses,
-        .address_count = exchange->address_count,
-        .client_key = exchange->client_key,
-        .node_name = exchange->match.node_name,
-    };
+    struct observation_spec spec = exchange_observation_spec(exchange);
 
     rest_request_remove(&request, REST_OPTION_ETAG);
+    spec.coap = &request;
     auto_observe_answered(exchange->core, &spec, value);
 }
 

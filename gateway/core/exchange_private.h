@@ -29,6 +29,7 @@ struct events_run;
 struct exchange_async;
 struct node;
 struct node_label;
+struct observation_spec;
 struct policy;
 struct representation;
 
@@ -289,6 +290,8 @@ void exchange_share(struct exchange *leader, const struct exchange_outcome *outc
 void exchange_init_stream(struct exchange *exchange);
 /* Joins the observation of the target. ANSWERED, or PARKED until something is known of it. */
 enum step_result exchange_stream(struct exchange *exchange);
+/* An observation of what the exchange asks for, from ROUTE on; borrows all from it. */
+struct observation_spec exchange_observation_spec(const struct exchange *exchange);
 /* Makes the exchange's stream, without targets. NEXT, or ANSWERED with 503. */
 enum step_result exchange_begin_stream(struct exchange *exchange);
 /* The targets of the stream are joined. ANSWERED, or PARKED until something is known of one. */

@@ -219,10 +219,9 @@ static enum step_result check_place(struct exchange *exchange)
                          "the access rules do not let this client reach the target where it is");
 }
 
-static enum observation_refusal join(struct exchange *exchange, struct stream_target *target,
-                                     const char *name)
+struct observation_spec exchange_observation_spec(const struct exchange *exchange)
 {
-    const struct observation_spec spec = {
+    return (struct observation_spec){
         .key = exchange->key,
         .policy = exchange->policy,
         .rules = exchange->rules,
@@ -235,6 +234,12 @@ static enum observation_refusal join(struct exchange *exchange, struct stream_ta
         .client_key = exchange->client_key,
         .node_name = exchange->match.node_name,
     };
+}
+
+static enum observation_refusal join(struct exchange *exchange, struct stream_target *target,
+                                     const char *name)
+{
+    const struct observation_spec spec = exchange_observation_spec(exchange);
     const struct audience_wish wish = {
         .spec = &spec, .target = name, .is_envelope = exchange->run != NULL};
 

@@ -380,6 +380,83 @@ START_TEST(many_targets_are_forgotten_again)
 }
 END_TEST
 
+/* What may come of relations. */
+static void meet(struct relation *relation, unsigned fate)
+{
+    const struct request_report silence = {.transmissions = 5, .is_spent = true};
+    struct relation_answer answer = {.payload = value_text(), .max_age = (int)(fate % 50)};
+
+    if (!relation->is_open)
+        return;
+    if (relation->is_asking && fate % 5 == 0) {
+        relation_fail(relation, fate % 2 == 0 ? REQUEST_TIMED_OUT : REQUEST_RESET, &silence);
+        return;
+    }
+    answer.is_not_observed = relation->is_asking && fate % 7 == 0;
+    if (fate % 31 == 0)
+        answer.code = fate % 2 == 0 ? REST_CODE(4, 4) : REST_CODE(5, 3);
+    relation_answer(relation, &answer);
+}
+
+static void live_by_chance(struct random_sequence *sequence, struct watcher *watcher)
+{
+    const struct random_source random = random_sequence_source(sequence);
+    const struct endpoint_address kitchen = observing_address("192.0.2.9");
+    uint32_t chance = random_below(&random, 1000);
+    size_t recent = observe_fake.count < 10 ? observe_fake.count : 10;
+    char target[32];
+
+    if (chance % 4 == 0)
+        fixture.peer_events.heard(fixture.peer_events.handle, &kitchen);
+    world.value += chance % 20 == 0;
+    if (chance < 600) {
+        (void)snprintf(target, sizeof target, "/nodes/kitchen/%u", chance % 17);
+        if (fixture_get(target) == EXCHANGE_PARKED)
+            fixture_answer(chance % 11 == 0 ? REST_CODE(4, 4) : REST_CODE(2, 5), 0, value_text());
+        fixture_done();
+        fixture.request_count = 0;
+    } else if (chance < 950 && observe_fake.count > 0) {
+        meet(&observe_fake.relations[observe_fake.count - 1 - chance % recent],
+             random_below(&random, 1000));
+    } else if (chance < 960) {
+        watcher_leave(watcher);
+    } else if (chance < 980 && watcher->subscription.observation == NULL) {
+        watcher->heard[0] = '\0';
+        if (observations_count(fixture.core) == 0)
+            watcher_open(watcher, "/1");
+    } else if (chance == 999) {
+        ck_assert_int_eq(core_set_policy(fixture.core, policy_reference(fixture.core->policy)), 0);
+    }
+    fixture_advance(random_below(&random, 3000));
+}
+
+START_TEST(whatever_happens_nothing_is_left)
+{
+    struct watcher watcher = {0};
+    struct random_sequence sequence;
+    size_t begun = 0;
+
+    random_sequence_init(&sequence, 22);
+    for (unsigned i = 0; i < 20000; i++) {
+        live_by_chance(&sequence, &watcher);
+        ck_assert_uint_le(observed(), observations_count(fixture.core));
+        /* The fake has room for so many. */
+        if (observe_fake.count > 200) {
+            watcher_leave(&watcher);
+            auto_observe_clear(fixture.core->auto_observe);
+            ck_assert_uint_eq(relations_open(), 0);
+            begun += observe_fake.count;
+            observe_fake_reset();
+        }
+    }
+    watcher_leave(&watcher);
+    auto_observe_clear(fixture.core->auto_observe);
+    ck_assert_uint_eq(observations_count(fixture.core), 0);
+    begun += observe_fake.count;
+    ck_assert_uint_gt(begun, 100);
+}
+END_TEST
+
 /* What the exchanges of clients who ask for /t at kitchen tell, five times, while memory is short
  * from the `failing`-th allocation on. */
 static void tell_of_demand(struct node_label *label, const struct representation *value,
@@ -463,6 +540,7 @@ int main(void)
     tcase_add_test(tests, one_who_subscribes_shares_what_is_observed_and_stays);
     tcase_add_test(tests, a_reload_and_the_end_of_the_gateway_end_observations);
     tcase_add_test(tests, many_targets_are_forgotten_again);
+    tcase_add_test(tests, whatever_happens_nothing_is_left);
     tcase_add_test(tests, without_memory_nothing_is_observed_and_nothing_is_lost);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_NORMAL);
