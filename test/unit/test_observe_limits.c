@@ -245,6 +245,79 @@ START_TEST(a_full_queue_refuses_a_registration_and_puts_a_refresh_off)
 }
 END_TEST
 
+START_TEST(an_etag_for_which_there_is_no_room_is_left_out)
+{
+    struct watcher *watcher = prepare_watcher(0, "t");
+    uint8_t text[255] = {0};
+
+    /* 1152 bytes in all: 4 of header, 8 of token, 2 of path, 1 of Observe; 4 x (255 + 2) and one
+     * more, each with 2 or 3 bytes before it */
+    for (unsigned i = 0; i < 4; i++)
+        rest_request_add(&watcher->request, REST_OPTION_URI_QUERY, text, sizeof text);
+    rest_request_add(&watcher->request, REST_OPTION_URI_QUERY, text, 104);
+    ck_assert_uint_le(rest_options_size(&watcher->request.message), 1152 - 12 - 1);
+    ck_assert_uint_gt(rest_options_size(&watcher->request.message), 1152 - 12 - 1 - 9);
+    ck_assert_int_eq(begin_watcher(0), REQUEST_STARTED);
+    expect(REST_GET, "obs=0", 0, 0);
+    watcher->registration = w.current;
+    reply(CONTENT, "obs=1 etag=1684234849", 0, 5);
+    ck_assert_str_eq(watcher->etag, "dcba");
+    ck_assert_int_eq(renew(0), REQUEST_STARTED);
+    expect_errand(0, "obs=0");
+    ck_assert(!has_option(REST_OPTION_ETAG, NULL));
+}
+END_TEST
+
+START_TEST(more_options_than_a_message_can_have_are_refused)
+{
+    struct watcher *watcher = prepare_watcher(0, "t");
+
+    while (watcher->request.message.option_count < REST_OPTIONS_MAX)
+        rest_request_add(&watcher->request, REST_OPTION_URI_QUERY, "a", 1);
+    ck_assert_int_eq(begin_watcher(0), REQUEST_TOO_LONG);
+    rest_request_remove(&watcher->request, REST_OPTION_URI_PATH);
+    ck_assert_int_eq(begin_watcher(0), REQUEST_STARTED);
+    observe_drop(o.layer, watcher->id);
+    /* beside a wish for smaller blocks */
+    w.settings.block_size = 64;
+    ck_assert_int_eq(begin_watcher(0), REQUEST_TOO_LONG);
+    ck_assert_uint_eq(observe_count(o.layer), 0);
+}
+END_TEST
+
+static unsigned dues;
+
+static void count_due(void *handle)
+{
+    (void)handle;
+    dues++;
+}
+
+START_TEST(who_wants_to_be_asked_is_told_that_a_refresh_is_due)
+{
+    struct observe_events events = *prepare_watcher(0, "t")->spec.events;
+
+    dues = 0;
+    events.due = count_due;
+    o.watchers[0].spec.events = &events;
+    ck_assert_int_eq(begin_watcher(0), REQUEST_STARTED);
+    expect(REST_GET, "obs=0", 0, 0);
+    o.watchers[0].registration = w.current;
+    reply(CONTENT, "obs=1 maxage=1", 0, 5);
+    clock_advance(w.timers, 16000);
+    ck_assert_uint_eq(dues, 1);
+    clock_advance(w.timers, 1000000);
+    ck_assert_uint_eq(dues, 1);
+    expect_nothing();
+    ck_assert_int_eq(renew(0), REQUEST_STARTED);
+    expect_errand(0, "obs=0");
+    reply(CONTENT, "obs=2 maxage=1", 0, 5);
+    clock_advance(w.timers, 16000);
+    ck_assert_uint_eq(dues, 2);
+    observe_drop(o.layer, o.watchers[0].id);
+}
+END_TEST
+
 START_TEST(more_peers_than_can_be_remembered_are_refused)
 {
     for (uint16_t i = 0; i < 100; i++) {
@@ -404,6 +477,9 @@ static Suite *make_suite(void)
     tcase_add_test(limits, a_flood_of_notifications_takes_no_memory);
     tcase_add_test(limits, a_flood_of_first_blocks_has_one_request_under_way);
     tcase_add_test(limits, a_full_queue_refuses_a_registration_and_puts_a_refresh_off);
+    tcase_add_test(limits, an_etag_for_which_there_is_no_room_is_left_out);
+    tcase_add_test(limits, more_options_than_a_message_can_have_are_refused);
+    tcase_add_test(limits, who_wants_to_be_asked_is_told_that_a_refresh_is_due);
     tcase_add_test(limits, more_peers_than_can_be_remembered_are_refused);
     tcase_add_test(limits, a_peer_is_remembered_as_long_as_it_is_watched);
     tcase_add_loop_test(limits, whatever_happens_nothing_is_left_behind, 0, 20);
