@@ -342,7 +342,8 @@ static bool has_cause(const struct asking *asking, const struct http_reply *repl
                (has_problem(reply, PROBLEM_NAME) && asking->uses_name &&
                 asking->transmissions == 0) ||
                (has_problem(reply, PROBLEM_SILENT) &&
-                (asking->is_fetched || wire_watch_is_unheard(&world->places[asking->node])));
+                (asking->is_fetched || world->scenario.move_us > 0 ||
+                 wire_watch_is_unheard(&world->places[asking->node])));
     default:
         return false;
     }

@@ -54,6 +54,7 @@ static struct asking *add_asking(struct world *world)
     }
     memset(asking, 0, sizeof *asking);
     world->askings[world->asking_count++] = asking;
+    asking->client.ops = &clients_north;
     asking->world = world;
     asking->tag = (uint32_t)world->asking_count;
     asking->began_us = asking->looked_us = world->now_us;
@@ -91,6 +92,7 @@ static void choose_target(struct asking *asking)
                        asking->resource, query);
         return;
     case 1:
+        asking->uses_name = world->scenario.move_us > 0;
         (void)snprintf(asking->target, sizeof asking->target, "/nodes/n%u/r%u%s", asking->node,
                        asking->resource, query);
         return;
@@ -405,7 +407,7 @@ static uint8_t *body_to_hand_over(const struct asking *asking)
         return NULL;
     memory_fail(&world->memory_dice, 0);
     body = malloc(asking->http.body_length);
-    memory_fail(&world->memory_dice, world->scenario.memory_per_million);
+    world_resume_failing(world);
     memcpy(body, asking->body, asking->http.body_length);
     return body;
 }

@@ -21,20 +21,20 @@ void event_queue_clear(struct event_queue *queue)
     event_queue_init(queue);
 }
 
-static bool is_before(const struct event *a, const struct event *b)
+static bool is_before(const struct happening *a, const struct happening *b)
 {
     return a->at_us != b->at_us ? a->at_us < b->at_us : a->order < b->order;
 }
 
 static void swap(struct event_queue *queue, size_t a, size_t b)
 {
-    struct event event = queue->events[a];
+    struct happening event = queue->events[a];
 
     queue->events[a] = queue->events[b];
     queue->events[b] = event;
 }
 
-void event_queue_add(struct event_queue *queue, const struct event *event)
+void event_queue_add(struct event_queue *queue, const struct happening *event)
 {
     if (queue->count == queue->capacity) {
         queue->capacity = queue->capacity == 0 ? 256 : 2 * queue->capacity;
@@ -52,7 +52,7 @@ uint64_t event_queue_next_us(const struct event_queue *queue)
     return queue->count == 0 ? EVENT_QUEUE_NEVER : queue->events[0].at_us;
 }
 
-bool event_queue_take(struct event_queue *queue, struct event *event)
+bool event_queue_take(struct event_queue *queue, struct happening *event)
 {
     size_t at = 0;
 

@@ -13,7 +13,7 @@
 
 #define EVENT_QUEUE_NEVER UINT64_MAX
 
-struct event {
+struct happening {
     uint64_t at_us;
     uint64_t order; /* events of one time happen in the order in which they were added */
     void (*happens)(void *handle, void *subject);
@@ -23,7 +23,7 @@ struct event {
 };
 
 struct event_queue {
-    struct event *events; /* a binary heap */
+    struct happening *events; /* a binary heap */
     size_t count;
     size_t capacity;
     uint64_t next_order;
@@ -32,9 +32,9 @@ struct event_queue {
 void event_queue_init(struct event_queue *queue);
 /* Subjects of events that will not happen are freed. */
 void event_queue_clear(struct event_queue *queue);
-void event_queue_add(struct event_queue *queue, const struct event *event);
+void event_queue_add(struct event_queue *queue, const struct happening *event);
 uint64_t event_queue_next_us(const struct event_queue *queue);
 /* Takes the next event off; false when there is none. */
-bool event_queue_take(struct event_queue *queue, struct event *event);
+bool event_queue_take(struct event_queue *queue, struct happening *event);
 
 #endif

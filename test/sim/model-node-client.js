@@ -29,6 +29,27 @@ function expect (what, got, wanted) {
   }
 }
 
+// Three values of /r1, as they are put.
+function observe () {
+  return new Promise((resolve, reject) => {
+    const request = coap.request({ host: '127.0.0.1', port, pathname: '/r1', observe: true })
+    const values = ['new', 'one', 'two']
+    request.on('error', reject)
+    request.on('response', (response) => {
+      response.on('data', (data) => {
+        expect('a notification', data, values.shift())
+        if (values.length > 0) {
+          ask('PUT', '/r1', Buffer.from(values[0])).catch(reject)
+          return
+        }
+        response.close()
+        resolve()
+      })
+    })
+    request.end()
+  })
+}
+
 async function main () {
   const large = Buffer.alloc(5000, 'a body in blocks. ')
   let response = await ask('GET', '/r0')
@@ -59,6 +80,7 @@ async function main () {
   expect('PUT in blocks', response.code, '2.04')
   response = await ask('GET', '/r3')
   expect('GET in blocks', response.payload, large)
+  await observe()
   console.log(`${checks} checks`)
   process.exit()
 }

@@ -42,6 +42,17 @@ all() {
     ask get /r3 '*4.04*gone*'
 }
 
+# Values come as they change, whether they are confirmable or not, and stop at the end.
+observe() {
+    checks=$((checks + 1))
+    : >"$work/out"
+    coap-client-notls -B 20 -s 2 -o "$work/out" "$base/r0" >"$work/log" 2>&1 || :
+    got=$(grep -ao 'value [0-9]* of r0' "$work/out" | sort -u | wc -l)
+    [ "$got" -ge 4 ] && return
+    failures=$((failures + 1))
+    printf 'FAIL: %s values came in two seconds: %s\n' "$got" "$(cat "$work/log")"
+}
+
 # In blocks: of the size that the node prefers, and of a size that the client wants.
 all_in_blocks() {
     ask put /r2 '' -f "$work/large" -t 0
@@ -63,5 +74,8 @@ all
 start blocks ready test/sim/model-node-server --block-size 1024 --plain-max 100 --answer-size 3000
 all
 all_in_blocks
+start observed ready test/sim/model-node-server --change-ms 200
+base=coap://127.0.0.1:${ready##*:}
+observe
 echo "$checks checks, $failures failures"
 [ "$failures" -eq 0 ]

@@ -4,7 +4,9 @@
  * can say whether it is a correct server.
  *
  *     model-node-server [--separate] [--slow] [--block-size N] [--plain-max N] [--answer-size N]
+ *                       [--change-ms N]
  *
+ * With --change-ms its first resource changes as often, and whoever observes it is told.
  * It listens on a port of 127.0.0.1 that the kernel chooses and prints "ready 127.0.0.1:PORT".
  */
 #include <arpa/inet.h>
@@ -26,6 +28,7 @@ struct server {
     struct sockaddr_in peers[PEERS_MAX];
     unsigned peer_count;
     unsigned values;
+    unsigned change_ms; /* 0: nothing changes by itself */
 };
 
 static uint64_t now_us(void)
@@ -92,7 +95,8 @@ static bool open_socket(struct server *server)
     return true;
 }
 
-static bool read_options(int count, char **arguments, struct model_traits *traits)
+static bool read_options(int count, char **arguments, struct model_traits *traits,
+                         struct server *server)
 {
     for (int i = 1; i < count; i++) {
         const char *value = i + 1 < count ? arguments[i + 1] : NULL;
@@ -114,6 +118,8 @@ static bool read_options(int count, char **arguments, struct model_traits *trait
             traits->plain_max = number;
         else if (strcmp(arguments[i], "--answer-size") == 0)
             traits->answer_size = number;
+        else if (strcmp(arguments[i], "--change-ms") == 0)
+            server->change_ms = (unsigned)number;
         else
             return false;
         i++;
@@ -123,10 +129,15 @@ static bool read_options(int count, char **arguments, struct model_traits *trait
 
 static void serve(struct server *server, struct model_node *node)
 {
+    uint64_t change_us = server->change_ms * UINT64_C(1000);
+    uint64_t changes_us = change_us == 0 ? UINT64_MAX : now_us() + change_us;
+
     for (;;) {
         struct pollfd watch = {.fd = server->fd, .events = POLLIN};
         uint64_t next_us = model_node_next_us(node), now = now_us();
         int wait_ms = -1;
+        if (changes_us < next_us)
+            next_us = changes_us;
         if (next_us != UINT64_MAX)
             wait_ms = next_us > now ? (int)((next_us - now + 999) / 1000) : 0;
         if (poll(&watch, 1, wait_ms) > 0) {
@@ -137,6 +148,10 @@ static void serve(struct server *server, struct model_node *node)
                 recvfrom(server->fd, bytes, sizeof bytes, 0, (struct sockaddr *)&from, &size);
             if (length >= 0)
                 model_node_receive(node, now_us(), find_peer(server, &from), bytes, (size_t)length);
+        }
+        if (now_us() >= changes_us) {
+            changes_us += change_us;
+            model_node_change(node, now_us(), 0);
         }
         model_node_run(node, now_us());
     }
@@ -151,6 +166,8 @@ int main(int count, char **arguments)
         .block_size = 64,
         .body_max = 65536,
         .plain_max = 1024,
+        .observes = true,
+        .notify_con_percent = 50,
     };
     struct server server = {.fd = -1};
     struct model_host host = {.send = send_to,
@@ -162,9 +179,9 @@ int main(int count, char **arguments)
 
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
     dice_init(&dice, (uint64_t)now_us(), 1);
-    if (!read_options(count, arguments, &traits) || !open_socket(&server)) {
+    if (!read_options(count, arguments, &traits, &server) || !open_socket(&server)) {
         fputs("usage: model-node-server [--separate] [--slow] [--block-size N] [--plain-max N]\n"
-              "                         [--answer-size N]\n",
+              "                         [--answer-size N] [--change-ms N]\n",
               stderr);
         return 64;
     }

@@ -10,7 +10,7 @@
 /*
  * model_node: the message side of the server, RFC 7252 4: duplicates get the stored reply, its own
  * confirmable responses are sent again until they are acknowledged, whatever it does not understand
- * is reset. What a request means is in model_resource.c.
+ * is reset. What a request means is in model_resource.c, who observes what in model_observe.c.
  */
 
 enum {
@@ -91,8 +91,8 @@ static void drop_seen(void *item)
 
 /* --- what is to be done --- */
 
-static struct model_action *add_action(struct model_node *node, enum model_action_kind kind,
-                                       uint64_t delay_us, const uint8_t *bytes, size_t length)
+struct model_action *model_action_add(struct model_node *node, enum model_action_kind kind,
+                                      uint64_t delay_us, const uint8_t *bytes, size_t length)
 {
     struct model_action *action = memory_take(sizeof *action + length);
     struct model_action *before = TAILQ_LAST(&node->actions, model_actions);
@@ -101,7 +101,8 @@ static struct model_action *add_action(struct model_node *node, enum model_actio
     action->kind = kind;
     action->due_us = node->now_us + delay_us;
     action->length = length;
-    memcpy(action->bytes, bytes, length);
+    if (length > 0)
+        memcpy(action->bytes, bytes, length);
     while (before != NULL && before->due_us > action->due_us)
         before = TAILQ_PREV(before, model_actions, link);
     if (before == NULL)
@@ -111,7 +112,7 @@ static struct model_action *add_action(struct model_node *node, enum model_actio
     return action;
 }
 
-static void drop_action(struct model_node *node, struct model_action *action)
+void model_action_drop(struct model_node *node, struct model_action *action)
 {
     TAILQ_REMOVE(&node->actions, action, link);
     memory_return(action);
@@ -125,7 +126,7 @@ static void stop_repeating(struct model_node *node, unsigned peer, uint16_t mid)
     TAILQ_FOREACH(action, &node->actions, link)
     {
         if (action->kind == MODEL_REPEAT && action->peer == peer && action->mid == mid) {
-            drop_action(node, action);
+            model_action_drop(node, action);
             return;
         }
     }
@@ -141,6 +142,7 @@ static size_t make_response(struct model_node *node, unsigned peer, const uint8_
         return 0;
     wire_init(&response, WIRE_ACK, WIRE_CODE(5, 0));
     model_respond(node, peer, &request, &response);
+    model_observe_answer(node, peer, &request, bytes, length, &response);
     response.token_length = request.token_length;
     memcpy(response.token, request.token, sizeof response.token);
     return wire_write(&response, out, size);
@@ -185,7 +187,7 @@ static void answer_separately(struct model_node *node, const struct model_action
         return;
     uint64_t timeout_us = ACK_TIMEOUT_MS * UINT64_C(1000);
     timeout_us += dice_below(node->dice, (uint32_t)timeout_us / 2);
-    struct model_action *again = add_action(node, MODEL_REPEAT, timeout_us, out, length);
+    struct model_action *again = model_action_add(node, MODEL_REPEAT, timeout_us, out, length);
     again->peer = action->peer;
     again->mid = mid;
     again->transmissions = 1;
@@ -199,7 +201,7 @@ static void repeat(struct model_node *node, const struct model_action *action)
     node->host.send(node->host.handle, action->peer, action->bytes, action->length);
     uint64_t timeout_us = action->timeout_us * 2;
     struct model_action *again =
-        add_action(node, MODEL_REPEAT, timeout_us, action->bytes, action->length);
+        model_action_add(node, MODEL_REPEAT, timeout_us, action->bytes, action->length);
     again->peer = action->peer;
     again->mid = action->mid;
     again->transmissions = action->transmissions + 1;
@@ -224,8 +226,10 @@ void model_node_run(struct model_node *node, uint64_t now_us)
             answer_in_ack(node, action);
         else if (action->kind == MODEL_ANSWER)
             answer_separately(node, action);
-        else
+        else if (action->kind == MODEL_REPEAT)
             repeat(node, action);
+        else
+            model_observe_run(node, action);
         memory_return(action);
     }
 }
@@ -256,7 +260,7 @@ static void take_request(struct model_node *node, unsigned peer, const struct wi
         bytes = response;
     }
     struct model_action *action =
-        add_action(node, is_separate ? MODEL_ANSWER : MODEL_THINK, delay_us, bytes, length);
+        model_action_add(node, is_separate ? MODEL_ANSWER : MODEL_THINK, delay_us, bytes, length);
     action->peer = peer;
     action->mid = request->mid;
     action->is_non_request = is_non;
@@ -279,6 +283,10 @@ void model_node_receive(struct model_node *node, uint64_t now_us, unsigned peer,
     }
     if (message.type == WIRE_ACK || message.type == WIRE_RST) {
         stop_repeating(node, peer, message.mid);
+        if (message.type == WIRE_ACK)
+            model_observe_acked(node, peer, message.mid);
+        else
+            model_observe_reset(node, peer, message.mid);
         return;
     }
     if (!wire_is_request(&message)) {
@@ -303,6 +311,8 @@ static void start(struct model_node *node, uint64_t now_us)
     node->next_mid = (uint16_t)dice_below(node->dice, 65536);
     node->next_version = 1 + dice_below(node->dice, 1 << 24);
     dice_bytes(node->dice, node->echo + 1, sizeof node->echo - 1);
+    if (node->traits.observes)
+        node->observe_number = dice_below(node->dice, 1 << 24);
     model_resources_init(node);
 }
 
@@ -310,8 +320,9 @@ static void forget_all(struct model_node *node)
 {
     struct model_action *action;
 
+    model_observe_clear(node);
     while ((action = TAILQ_FIRST(&node->actions)) != NULL)
-        drop_action(node, action);
+        model_action_drop(node, action);
     mid_map_clear(&node->seen, drop_seen);
     model_resources_clear(node);
 }
@@ -328,6 +339,7 @@ struct model_node *model_node_new(const struct model_traits *traits, const struc
     TAILQ_INIT(&node->actions);
     TAILQ_INIT(&node->uploads);
     TAILQ_INIT(&node->downloads);
+    TAILQ_INIT(&node->observers);
     start(node, now_us);
     return node;
 }
@@ -350,4 +362,9 @@ void model_node_reboot(struct model_node *node, uint64_t now_us)
 {
     forget_all(node);
     start(node, now_us);
+}
+
+struct model_traits *model_node_traits(struct model_node *node)
+{
+    return &node->traits;
 }

@@ -3,8 +3,8 @@
 #define COAPGW_TEST_MODEL_NODE_H
 
 /*
- * model_node: a small and correct CoAP server (RFC 7252, RFC 7959) for the simulation; it runs on a
- * real socket too (model-node-server), so that clients of others can judge it.
+ * model_node: a small and correct CoAP server (RFC 7252, 7641, 7959) for the simulation; it runs on
+ * a real socket too (model-node-server), so that clients of others can judge it.
  *
  * Its resources are /r0, /r1 ...: GET, PUT, POST and DELETE. A value is whatever bytes were put; a
  * query "q=TAG" is answered with "TAG " before the value, so that each answer tells which request
@@ -58,6 +58,15 @@ struct model_traits {
     size_t body_max;           /* more is answered by 4.13 */
     size_t answer_size;        /* of POST, padded */
     size_t plain_max;          /* a body above it, without Block1, is answered by 4.13 */
+    /* of Observe (RFC 7641) */
+    bool observes;
+    bool ages_are_bounded;  /* no Max-Age is above max_age_max_s */
+    unsigned observers_max; /* of all resources; more are answered without Observe; 0: any */
+    unsigned refuses_observers_permille;
+    unsigned forgets_observers_permille; /* at each change */
+    unsigned notify_con_percent;
+    unsigned renews_percent;   /* of what was told is told again when its Max-Age ends */
+    unsigned observe_step_max; /* between two numbers */
 };
 
 /* What happens at a node's application, told to whoever holds it. */
@@ -96,5 +105,14 @@ void model_node_set_echo(struct model_node *node, uint8_t mark);
 void model_node_reboot(struct model_node *node, uint64_t now_us);
 /* A resource changes by itself. */
 void model_node_change(struct model_node *node, uint64_t now_us, unsigned resource);
+/* A resource goes by itself. */
+void model_node_remove(struct model_node *node, uint64_t now_us, unsigned resource);
+/* How it is from now on. */
+struct model_traits *model_node_traits(struct model_node *node);
+/* Who observes a resource. */
+unsigned model_node_observers(const struct model_node *node, unsigned resource);
+/* The token of the at-th observer of any resource; false when there are no more. */
+bool model_node_observer(const struct model_node *node, unsigned at, const uint8_t **token,
+                         size_t *length);
 
 #endif

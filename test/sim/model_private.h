@@ -28,7 +28,13 @@ enum model_action_kind {
     MODEL_THINK,  /* answer a request in its ACK */
     MODEL_ANSWER, /* answer it separately */
     MODEL_REPEAT, /* send a CON of ours again */
+    /* of an observer: */
+    MODEL_NOTIFY,       /* tell it the state */
+    MODEL_NOTIFY_AGAIN, /* nobody acknowledged it */
+    MODEL_RENEW,        /* tell it once more before it is stale */
 };
+
+struct model_observer;
 
 struct model_action {
     TAILQ_ENTRY(model_action) link;
@@ -40,6 +46,7 @@ struct model_action {
     bool is_response; /* the bytes are the finished response, not the request */
     unsigned transmissions;
     uint64_t timeout_us;
+    struct model_observer *observer; /* NULL: it has nothing to do with one */
     size_t length;
     uint8_t bytes[];
 };
@@ -63,6 +70,28 @@ struct model_transfer {
     uint64_t touched_us;
 };
 
+enum { MODEL_OBSERVER_MIDS = 8 };
+
+struct model_observer {
+    TAILQ_ENTRY(model_observer) link;
+    unsigned peer;
+    uint8_t token[8];
+    uint8_t token_length;
+    unsigned resource;
+    uint8_t *request; /* as it came, the latest */
+    size_t request_length;
+    bool is_dirty;     /* what it was told last is not all */
+    bool is_scheduled; /* a MODEL_NOTIFY is due */
+    bool is_waiting;   /* for the acknowledgement of `mid` */
+    bool is_confirmable, is_ending;
+    unsigned transmissions;
+    uint64_t timeout_us;
+    uint16_t mid;
+    uint16_t mids[MODEL_OBSERVER_MIDS]; /* of the latest notifications: an RST may name any */
+    unsigned mid_count;
+};
+
+TAILQ_HEAD(model_observers, model_observer);
 TAILQ_HEAD(model_actions, model_action);
 TAILQ_HEAD(model_transfers, model_transfer);
 
@@ -80,6 +109,8 @@ struct model_node {
     struct model_resource resources[MODEL_RESOURCES_MAX];
     struct model_transfers uploads;
     struct model_transfers downloads;
+    struct model_observers observers;
+    uint32_t observe_number; /* of the notification that was sent last */
     uint8_t scratch[MODEL_VALUE_MAX + MODEL_TAG_MAX + 2];
     char text[64];
 };
@@ -99,7 +130,25 @@ struct model_transfer *model_transfer_begin(struct model_node *node,
                                             struct model_transfers *transfers, unsigned peer,
                                             const char *key);
 
+/* model_node.c */
+struct model_action *model_action_add(struct model_node *node, enum model_action_kind kind,
+                                      uint64_t delay_us, const uint8_t *bytes, size_t length);
+void model_action_drop(struct model_node *node, struct model_action *action);
+
+/* model_observe.c */
+/* Registers or deregisters, and says so in the response. */
+void model_observe_answer(struct model_node *node, unsigned peer,
+                          const struct wire_message *request, const uint8_t *bytes, size_t length,
+                          struct wire_message *response);
+void model_observe_changed(struct model_node *node, unsigned resource);
+void model_observe_run(struct model_node *node, const struct model_action *action);
+void model_observe_acked(struct model_node *node, unsigned peer, uint16_t mid);
+void model_observe_reset(struct model_node *node, unsigned peer, uint16_t mid);
+void model_observe_clear(struct model_node *node);
+
 /* model_resource.c */
+/* The number of the resource, -1 when there is none such. */
+int model_find_resource(const struct model_node *node, const struct wire_message *request);
 void model_resources_init(struct model_node *node);
 void model_resources_clear(struct model_node *node);
 

@@ -68,6 +68,7 @@ static void set_value(struct model_node *node, unsigned index, const uint8_t *by
     }
     resource->length = length;
     node->host.value_is(node->host.handle, index, bytes, length);
+    model_observe_changed(node, index);
 }
 
 void model_node_change(struct model_node *node, uint64_t now_us, unsigned resource)
@@ -76,6 +77,13 @@ void model_node_change(struct model_node *node, uint64_t now_us, unsigned resour
     size_t length =
         node->host.make_value(node->host.handle, resource, node->scratch, MODEL_VALUE_MAX);
     set_value(node, resource, node->scratch, length);
+}
+
+void model_node_remove(struct model_node *node, uint64_t now_us, unsigned resource)
+{
+    node->now_us = now_us;
+    if (node->resources[resource].exists)
+        set_value(node, resource, NULL, 0);
 }
 
 void model_resources_init(struct model_node *node)
@@ -97,7 +105,7 @@ void model_resources_clear(struct model_node *node)
 }
 
 /* "/rN" with N below the number of resources, or -1. */
-static int find_resource(const struct model_node *node, const struct wire_message *request)
+int model_find_resource(const struct model_node *node, const struct wire_message *request)
 {
     const struct wire_option *path = wire_find(request, WIRE_URI_PATH);
     unsigned index = 0;
@@ -255,7 +263,9 @@ static void add_max_age(struct model_node *node, struct wire_message *response)
     case 1:
         return;
     case 2:
-        wire_add_uint(response, WIRE_MAX_AGE, dice_chance(node->dice, 300) ? UINT32_MAX : highest);
+        wire_add_uint(response, WIRE_MAX_AGE,
+                      dice_chance(node->dice, 300) && !node->traits.ages_are_bounded ? UINT32_MAX
+                                                                                     : highest);
         return;
     default:
         wire_add_uint(response, WIRE_MAX_AGE, (uint32_t)dice_spread(node->dice, 1, highest));
@@ -590,7 +600,7 @@ static bool asks_for_core(const struct wire_message *request)
 void model_respond(struct model_node *node, unsigned peer, const struct wire_message *request,
                    struct wire_message *response)
 {
-    int index = find_resource(node, request);
+    int index = model_find_resource(node, request);
 
     if (has_bad_option(node, request))
         response->code = WIRE_CODE(4, 2);

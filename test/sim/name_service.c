@@ -34,7 +34,7 @@ static void answer_comes(void *handle, void *subject)
         if (dice_chance(&world->name_dice, 30))
             status = dice_chance(&world->name_dice, 500) ? RESOLVER_FAILED : RESOLVER_UNKNOWN_NAME;
         judge_tell(world->judge, "name of node %u: status %d", question->node, status);
-        address = world->places[question->node].address;
+        address = world->places[question->node].home->address;
         address.port = 0;
         question->answer(question->handle, status, &address, status == RESOLVER_FOUND ? 1 : 0);
     }

@@ -104,11 +104,15 @@ static void reaches_node(void *handle, void *subject)
     struct packet *packet = subject;
     struct place *place = packet->place;
 
-    if (place->trouble == TROUBLE_CLOSED) {
+    struct place *node = place->node;
+
+    if (node->home != place)
+        ; /* it has moved away */
+    else if (node->trouble == TROUBLE_CLOSED) {
         give_back(place, packet->bytes, packet->length);
-    } else if (place->trouble != TROUBLE_ASLEEP && place->model != NULL) {
-        model_node_receive(place->model, world->now_us, 0, packet->bytes, packet->length);
-        node_schedule(place);
+    } else if (node->trouble != TROUBLE_ASLEEP && node->model != NULL) {
+        model_node_receive(node->model, world->now_us, 0, packet->bytes, packet->length);
+        node_schedule(node);
     }
     memory_return(packet);
 }
@@ -154,14 +158,14 @@ static void transit(struct place *place, const uint8_t *bytes, size_t length,
 
 void network_send_from(struct place *place, const uint8_t *bytes, size_t length)
 {
-    if (place->trouble == TROUBLE_ASLEEP || place->trouble == TROUBLE_CLOSED)
+    if (place->node->trouble == TROUBLE_ASLEEP || place->node->trouble == TROUBLE_CLOSED)
         return;
     transit(place, bytes, length, reaches_gateway);
 }
 
 struct place *network_find(struct world *world, const struct endpoint_address *address)
 {
-    for (unsigned i = 0; i <= world->scenario.nodes; i++)
+    for (unsigned i = 0; i < world->place_count; i++)
         if (memcmp(&world->places[i].address, address, sizeof *address) == 0)
             return &world->places[i];
     return NULL;
@@ -179,7 +183,7 @@ static enum channel_result gateway_sends(void *handle, const struct endpoint_add
         judge_that(world->judge, INVARIANT_WELL_FORMED, false, "a datagram to nobody");
         return CHANNEL_SENT;
     }
-    if (place->trouble == TROUBLE_NO_ROUTE) {
+    if (place->node->trouble == TROUBLE_NO_ROUTE) {
         wire_watch_refused(place, bytes, length);
         return CHANNEL_UNREACHABLE;
     }

@@ -13,7 +13,7 @@
  * is a function of its number, so that a single wrong byte shows, wherever it came from.
  */
 
-enum { S = 1000000, NODE_PORT = 5683, HEAD_MAX = 48 };
+enum { S = 1000000, NODE_PORT = 5683, HEAD_MAX = 48, BURST_MAX = 40 };
 
 /* --- values --- */
 
@@ -87,7 +87,8 @@ static void note_value(struct place *place, unsigned resource, uint32_t value)
         history->capacity = history->capacity == 0 ? 8 : 2 * history->capacity;
         history->spans = memory_resize(history->spans, history->capacity * sizeof *history->spans);
     }
-    history->spans[history->count++] = (struct value_span){value, place->world->now_us};
+    history->spans[history->count++] =
+        (struct value_span){value, place->epoch, place->world->now_us};
 }
 
 /* --- what the application of a node sees --- */
@@ -177,7 +178,7 @@ static void host_executed(void *handle, uint8_t code, unsigned resource, const c
 static void host_send(void *handle, unsigned peer, const uint8_t *bytes, size_t length)
 {
     (void)peer;
-    network_send_from(handle, bytes, length);
+    network_send_from(((struct place *)handle)->home, bytes, length);
 }
 
 /* --- when they run --- */
@@ -215,6 +216,8 @@ static void trouble_ends(void *handle, void *subject)
     struct place *place = subject;
 
     (void)handle;
+    if (place->is_dead || place->trouble == TROUBLE_NONE)
+        return;
     judge_tell(place->world->judge, "node %u: trouble is over", place->index);
     place->trouble = TROUBLE_NONE;
 }
@@ -226,6 +229,8 @@ static void trouble_comes(void *handle, void *subject)
     struct place *place = &world->places[dice_below(dice, world->scenario.nodes)];
 
     (void)subject;
+    if (world->is_peaceful)
+        return;
     if (world->clients_done_us == 0)
         world_later(world, dice_between(dice, 1, 2 * world->scenario.trouble_us), trouble_comes,
                     world, NULL);
@@ -262,15 +267,115 @@ static void value_changes(void *handle, void *subject)
     struct place *place = &world->places[dice_below(dice, world->scenario.nodes)];
 
     (void)subject;
+    if (world->is_peaceful)
+        return;
     if (world->clients_done_us == 0)
         world_later(world, dice_between(dice, 1, 2 * world->scenario.change_us), value_changes,
                     world, NULL);
     model_node_change(place->model, world->now_us,
                       dice_below(dice, world->scenario.traits[place->index].resources));
+    node_schedule(place);
+}
+
+/* --- what observers see --- */
+
+static bool is_over(const struct world *world)
+{
+    return world->is_peaceful || world->clients_done_us != 0;
+}
+
+/* A resource changes several times at once, or goes. */
+static void burst_of_changes(void *handle, void *subject)
+{
+    struct world *world = handle;
+    struct dice *dice = &world->stream_dice;
+    struct place *place = &world->places[dice_below(dice, world->scenario.nodes)];
+    unsigned resource = dice_below(dice, world->scenario.traits[place->index].resources);
+    unsigned count = (unsigned)dice_spread(dice, 1, BURST_MAX);
+
+    (void)subject;
+    if (is_over(world))
+        return;
+    world_later(world, dice_between(dice, 1, 2 * world->scenario.burst_us), burst_of_changes, world,
+                NULL);
+    if (dice_chance(dice, 50)) {
+        model_node_remove(place->model, world->now_us, resource);
+    } else {
+        for (unsigned i = 0; i < count; i++) {
+            model_node_change(place->model, world->now_us, resource);
+            model_node_run(place->model, world->now_us);
+        }
+    }
+    node_schedule(place);
+}
+
+static void moves(void *handle, void *subject)
+{
+    struct world *world = handle;
+    struct dice *dice = &world->stream_dice;
+    unsigned index = dice_below(dice, world->scenario.nodes);
+    struct place *place = &world->places[index];
+    struct place *other = &world->places[world->scenario.nodes + 1 + index];
+
+    (void)subject;
+    if (is_over(world))
+        return;
+    world_later(world, dice_between(dice, 1, 2 * world->scenario.move_us), moves, world, NULL);
+    place->home = place->home == place ? other : place;
+    place->moved_us = world->now_us;
+    world->totals->moves++;
+    judge_tell(world->judge, "node %u moves to place %u", index, place->home->index);
+    /* What has an address by DHCP has often just been switched on. */
+    if (dice_chance(dice, 500)) {
+        place->epoch++;
+        world->totals->reboots++;
+        model_node_reboot(place->model, world->now_us);
+        place->scheduled_us = UINT64_MAX;
+    }
+}
+
+void nodes_find_peace(struct world *world)
+{
+    struct scenario *scenario = &world->scenario;
+    bool has_dead = dice_below(&world->stream_dice, 100) < scenario->dead_percent;
+
+    scenario->loss_permille = scenario->duplicate_permille = scenario->corrupt_permille = 0;
+    scenario->forge_permille = 0;
+    for (unsigned i = 0; i < scenario->nodes; i++) {
+        struct model_traits *traits = model_node_traits(world->places[i].model);
+        traits->reset_permille = traits->fails_permille = traits->misvalid_permille = 0;
+        traits->forgets_permille = traits->changes_permille = traits->repeats_permille = 0;
+        traits->skips_permille = traits->trims_permille = 0;
+        traits->forgets_observers_permille = 0;
+        if (!(has_dead && i == 0) && world->places[i].trouble != TROUBLE_NONE) {
+            world->places[i].trouble = TROUBLE_NONE;
+            judge_tell(world->judge, "node %u: trouble is over", i);
+        }
+    }
+    if (has_dead) {
+        world->places[0].trouble =
+            dice_chance(&world->stream_dice, 500) ? TROUBLE_ASLEEP : TROUBLE_NO_ROUTE;
+        world->places[0].is_dead = true;
+        judge_tell(world->judge, "node 0 is dead");
+    }
+}
+
+void nodes_change_all(struct world *world)
+{
+    for (unsigned i = 0; i < world->scenario.nodes; i++) {
+        struct place *place = &world->places[i];
+        place->trouble = TROUBLE_NONE;
+        for (unsigned j = 0; j < world->scenario.traits[i].resources; j++)
+            model_node_change(place->model, world->now_us, j);
+        node_schedule(place);
+    }
 }
 
 static struct endpoint_address make_address(unsigned index)
 {
+    if (index > SCENARIO_NODES_MAX)
+        return (struct endpoint_address){
+            .bytes = {10, 0, 1, (uint8_t)index}, .port = NODE_PORT, .family = 4};
     /* every other node is an IPv6 host */
     if (index % 2 == 1)
         return (struct endpoint_address){
@@ -279,10 +384,30 @@ static struct endpoint_address make_address(unsigned index)
         .bytes = {10, 0, 0, (uint8_t)(index + 1)}, .port = NODE_PORT, .family = 4};
 }
 
+static void begin_place(struct world *world, unsigned index, struct endpoint_address address,
+                        struct place *node)
+{
+    struct place *place = &world->places[index];
+
+    place->world = world;
+    place->index = index;
+    place->node = node;
+    place->home = place;
+    place->address = address;
+    place->scheduled_us = UINT64_MAX;
+    place->epoch = 1;
+    TAILQ_INIT(&place->live);
+    TAILQ_INIT(&place->relations);
+}
+
 void nodes_begin(struct world *world)
 {
     const struct scenario *scenario = &world->scenario;
 
+    world->place_count = scenario->nodes + 1 + (scenario->move_us > 0 ? scenario->nodes : 0);
+    for (unsigned i = scenario->nodes + 1; i < world->place_count; i++)
+        begin_place(world, i, make_address(SCENARIO_NODES_MAX + i),
+                    &world->places[i - scenario->nodes - 1]);
     for (unsigned i = 0; i <= scenario->nodes; i++) {
         struct place *place = &world->places[i];
         struct model_host host = {
@@ -292,12 +417,7 @@ void nodes_begin(struct world *world)
             .executed = host_executed,
             .handle = place,
         };
-        place->world = world;
-        place->index = i;
-        place->address = make_address(i);
-        place->scheduled_us = UINT64_MAX;
-        place->epoch = 1;
-        TAILQ_INIT(&place->live);
+        begin_place(world, i, make_address(i), place);
         dice_init(&place->dice, world->seed, 100 + i);
         if (i == scenario->nodes)
             break;
@@ -309,11 +429,15 @@ void nodes_begin(struct world *world)
                     trouble_comes, world, NULL);
     if (scenario->change_us > 0)
         world_later(world, scenario->change_us, value_changes, world, NULL);
+    if (scenario->burst_us > 0)
+        world_later(world, scenario->burst_us, burst_of_changes, world, NULL);
+    if (scenario->move_us > 0)
+        world_later(world, scenario->move_us, moves, world, NULL);
 }
 
 void nodes_clear(struct world *world)
 {
-    for (unsigned i = 0; i <= world->scenario.nodes; i++) {
+    for (unsigned i = 0; i < world->place_count; i++) {
         struct place *place = &world->places[i];
         model_node_free(place->model);
         wire_watch_clear(place);

@@ -9,6 +9,7 @@
 #include "media_type.h"
 #include "memory.h"
 #include "policy.h"
+#include "sse.h"
 
 /*
  * policy_maker: the configuration of a scenario, made by the same loaders that read a user's files:
@@ -39,16 +40,18 @@ static void load_access(struct policy *policy)
     document_free(document);
 }
 
-static void load_nodes(struct policy *policy, unsigned nodes)
+/* The address of a node that moves is a name. */
+static void load_nodes(struct policy *policy, unsigned nodes, bool by_name)
 {
     char text[128 * (SCENARIO_NODES_MAX + 1)];
     size_t used = (size_t)snprintf(text, sizeof text, "{ \"nodes\": {");
 
     for (unsigned i = 0; i < nodes; i++)
         used += (size_t)snprintf(text + used, sizeof text - used,
-                                 i % 2 == 1 ? "%s \"n%u\": { \"address\": \"coap://[fd00::%x]\" }"
-                                            : "%s \"n%u\": { \"address\": \"coap://10.0.0.%u\" }",
-                                 i > 0 ? "," : "", i, i + 1);
+                                 by_name      ? "%s \"n%u\": { \"address\": \"coap://n%x.sim\" }"
+                                 : i % 2 == 1 ? "%s \"n%u\": { \"address\": \"coap://[fd00::%x]\" }"
+                                              : "%s \"n%u\": { \"address\": \"coap://10.0.0.%u\" }",
+                                 i > 0 ? "," : "", i, by_name ? i : i + 1);
     used += (size_t)snprintf(text + used, sizeof text - used, " } }");
     struct document *document = document_read_text("nodes.json", text, used);
     mapping_load_document(policy->mappings, document, &policy->defaults);
@@ -67,6 +70,17 @@ struct policy *world_make_policy(const struct world *world)
     policy->defaults.stale_if_error = scenario->serves_stale;
     policy->cache_limits =
         (struct cache_limits){.bytes = scenario->cache_bytes, .entries = scenario->cache_entries};
+    policy->observation_limits = (struct observation_limits){
+        .registrations = scenario->registrations,
+        .registrations_per_node = scenario->registrations_per_node,
+        .poll_minimum_ms = scenario->poll_minimum_ms,
+    };
+    policy->stream_limits = (struct stream_limits){
+        .streams = scenario->streams_max,
+        .queue = scenario->stream_queue,
+        .heartbeat_ms = scenario->heartbeat_ms,
+        .retry_ms = SSE_RETRY_DEFAULT_MS,
+    };
     policy->takes_query = true;
     policy->maximum_body = 1 << 20;
     policy->maximum_reply = 1 << 20;
@@ -76,6 +90,6 @@ struct policy *world_make_policy(const struct world *world)
     policy->access = access_table_new();
     policy->mappings = mapping_table_new(&policy->defaults.settings);
     load_access(policy);
-    load_nodes(policy, scenario->nodes);
+    load_nodes(policy, scenario->nodes, scenario->move_us > 0);
     return policy;
 }

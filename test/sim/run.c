@@ -132,6 +132,8 @@ static void print_totals(const struct totals *totals, const struct judge *judge,
            ", clients that left %" PRIu64 "\n",
            totals->requests, totals->answered[2], totals->answered[4], totals->answered[5],
            totals->answered[0]);
+    printf("%" PRIu64 " streams with %" PRIu64 " events, %" PRIu64 " changes of address\n",
+           totals->streams, totals->events, totals->moves);
     printf("%" PRIu64 " datagrams sent (%" PRIu64 " retransmissions), %" PRIu64 " received\n",
            totals->sent, totals->retransmissions, totals->came);
     printf("%" PRIu64 " lost, %" PRIu64 " duplicated, %" PRIu64 " corrupted, %" PRIu64

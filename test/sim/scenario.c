@@ -397,6 +397,7 @@ void scenario_draw(struct scenario *scenario, uint64_t seed)
 
     dice_init(&dice, seed, 1);
     *scenario = (struct scenario){.name = "mixed", .nodes = 1 + dice_below(&dice, 5)};
+    scenario_streams_none(scenario);
     draw_settings(scenario, &dice);
     if (dice_chance(&dice, 5)) {
         settings_init(&scenario->settings);
@@ -425,4 +426,8 @@ void scenario_draw(struct scenario *scenario, uint64_t seed)
         scenario->trouble_us = 0;
     }
     draw_special(scenario, seed);
+    scenario_streams_none(scenario);
+    dice_init(&dice, seed, 4);
+    if (dice_chance(&dice, 300) && scenario->name[0] != 't')
+        scenario_streams(scenario, &dice);
 }

@@ -59,9 +59,32 @@ struct scenario {
     unsigned marks;         /* queries, beside none */
     unsigned wish_percent;  /* of the GETs have a Cache-Control */
     unsigned known_percent; /* have an If-None-Match */
+
+    /* of streams */
+    unsigned subscribers;      /* that come, in all; 0: no streams */
+    uint64_t subscribe_gap_us; /* mean time between two of them */
+    uint64_t storm_us;         /* how long things go wrong, at least */
+    uint64_t stay_us;          /* mean time for which one reads who does not stay */
+    unsigned stay_percent;     /* read until the world has become quiet */
+    unsigned many_permille;    /* read /events */
+    unsigned slow_percent;     /* read slowly, rarely, or never */
+    uint64_t burst_us;         /* mean time between bursts of changes; 0: none */
+    uint64_t move_us;          /* mean time between changes of address; 0: none */
+    unsigned dead_percent;     /* of worlds: a node never comes back */
+    uint32_t poll_minimum_ms;
+    uint32_t heartbeat_ms;
+    size_t stream_queue;
+    size_t streams_max;
+    size_t registrations;
+    size_t registrations_per_node;
 };
 
 /* Draws the scenario of a seed. */
 void scenario_draw(struct scenario *scenario, uint64_t seed);
+
+/* scenario_streams.c: what a world has without subscribers, and with them. */
+struct dice;
+void scenario_streams_none(struct scenario *scenario);
+void scenario_streams(struct scenario *scenario, struct dice *dice);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "memory.h"
+#include "relation_watch.h"
 #include "settings.h"
 #include "wire_books.h"
 
@@ -18,7 +19,7 @@
  * is one message.
  */
 
-enum { DEFAULT_MAX_AGE_S = 60 };
+enum { DEFAULT_MAX_AGE_S = 60, POLL_GRACE_S = 5, TURN_S = 5 };
 
 struct store_grant {
     uint32_t value; /* 0: there is none */
@@ -28,6 +29,7 @@ struct store_grant {
     uint64_t max_age_us;
     uint32_t etag; /* 0: none */
     bool is_kept;  /* a cache may keep it */
+    bool is_told;  /* it is registered: the next one comes by itself */
 };
 
 struct store_change {
@@ -38,7 +40,8 @@ struct store_change {
 
 static bool is_watched(const struct world *world)
 {
-    return world->scenario.cache_entries > 0 && !world->scenario.has_blocks;
+    return (world->scenario.cache_entries > 0 || world->scenario.subscribers > 0) &&
+           !world->scenario.has_blocks;
 }
 
 /* --- changes --- */
@@ -94,7 +97,7 @@ static uint32_t read_payload(const struct place *place, const struct wire_wish *
         at += 5;
         left -= 5;
     }
-    return node_read_value(place->world, place->index, (unsigned)wish->resource, at, left);
+    return node_read_value(place->world, place->node->index, (unsigned)wish->resource, at, left);
 }
 
 static struct store_grant *add_grant(struct store_book *book)
@@ -104,12 +107,6 @@ static struct store_grant *add_grant(struct store_book *book)
         book->grants = memory_resize(book->grants, book->grant_capacity * sizeof *book->grants);
     }
     return &book->grants[book->grant_count++];
-}
-
-static bool is_same_key(const struct wire_wish *a, const struct wire_wish *b)
-{
-    return a->code == b->code && a->accept == b->accept && a->has_host == b->has_host &&
-           strcmp(a->mark, b->mark) == 0;
 }
 
 /* The value that had the tag of a 2.03. */
@@ -130,9 +127,10 @@ void store_watch_came(struct place *place, const struct wire_record *record,
     struct store_grant *grant;
     uint32_t value = 0;
 
-    if (!is_watched(place->world) || wish->resource < 0)
+    /* The answer to a deregistration is nobody's. */
+    if (!is_watched(place->world) || wish->resource < 0 || wish->observe == 1)
         return;
-    struct store_book *book = &place->books[wish->resource];
+    struct store_book *book = &place->node->books[wish->resource];
     if (wish->code != 1 && wish->code != 5) {
         if (message->code >> 5 == 2)
             note_change(book, place->world->now_us, wish->has_host, wish->mark);
@@ -161,12 +159,49 @@ void store_watch_came(struct place *place, const struct wire_record *record,
         .max_age_us = (uint64_t)wire_uint(message, WIRE_MAX_AGE, DEFAULT_MAX_AGE_S) * S,
         .etag = etag,
         .is_kept = value != 0 || has_age,
+        .is_told = wire_find(message, WIRE_OBSERVE) != NULL,
     };
     if (!grant->is_kept)
         grant->max_age_us = 0;
 }
 
+/* It tells of the state when it was sent, whatever was asked before. */
+void store_watch_told(struct place *place, const struct wire_relation *relation,
+                      const struct wire_message *message)
+{
+    struct wire_record record = {.wish = relation->wish, .first_us = place->world->now_us};
+
+    store_watch_came(place, &record, message);
+}
+
+uint64_t store_watch_live_until(const struct world *world, unsigned node,
+                                const struct wire_wish *wish, uint32_t value)
+{
+    const struct store_book *book = &world->places[node].books[wish->resource];
+    uint64_t until_us = 0;
+
+    for (size_t i = book->grant_count; i-- > 0;) {
+        const struct store_grant *grant = &book->grants[i];
+        uint64_t life_us = grant->max_age_us;
+        if (grant->value != value || !wire_is_same_key(&grant->wish, wish))
+            continue;
+        if (!grant->is_told && life_us < world->scenario.poll_minimum_ms * (uint64_t)MS)
+            life_us = world->scenario.poll_minimum_ms * (uint64_t)MS;
+        if (!grant->is_told)
+            life_us += POLL_GRACE_S * (uint64_t)S;
+        if (grant->arrived_us + life_us > until_us)
+            until_us = grant->arrived_us + life_us;
+    }
+    return until_us;
+}
+
 /* --- what leaves --- */
+
+/* It waited for its turn when somebody else was told, for whom it cannot wait. */
+static bool may_have_waited(const struct world *world, const struct store_grant *grant)
+{
+    return grant->wish.observe >= 0 && world->now_us - grant->arrived_us < TURN_S * (uint64_t)S;
+}
 
 /* Only what clients without wishes want, who have to share it. */
 void store_watch_sent(struct place *place, const struct wire_record *record)
@@ -176,9 +211,10 @@ void store_watch_sent(struct place *place, const struct wire_record *record)
     const struct wire_record *other;
     uint64_t earliest_us = world->now_us - 200 * (uint64_t)S;
 
-    if (!is_watched(world) || !world->scenario.is_plain || wish->code != 1 || wish->resource < 0)
+    if (!is_watched(world) || !world->scenario.is_plain || wish->code != 1 || wish->resource < 0 ||
+        wish->observe >= 0)
         return;
-    const struct store_book *book = &place->books[wish->resource];
+    const struct store_book *book = &place->node->books[wish->resource];
     /* Who asks when something has just changed asks for himself. */
     if (has_changed(book, wish->mark, wish->has_host, earliest_us, UINT64_MAX))
         return;
@@ -186,18 +222,19 @@ void store_watch_sent(struct place *place, const struct wire_record *record)
     {
         judge_that(world->judge, INVARIANT_SHARED,
                    other == record || other->wish.resource != wish->resource ||
-                       !is_same_key(&other->wish, wish),
+                       other->wish.observe >= 0 || !wire_is_same_key(&other->wish, wish),
                    "node %u /r%d: MID %u asks for what MID %u asks for already", place->index,
                    wish->resource, record->mid, other->mid);
     }
     for (size_t i = book->grant_count; i-- > 0;) {
         const struct store_grant *grant = &book->grants[i];
-        if (!is_same_key(&grant->wish, wish))
+        if (!wire_is_same_key(&grant->wish, wish))
             continue;
         if (has_changed(book, wish->mark, wish->has_host, grant->sent_us, UINT64_MAX))
             return;
         judge_that(world->judge, INVARIANT_SHARED,
                    !grant->is_kept || grant->arrived_us == world->now_us ||
+                       may_have_waited(world, grant) ||
                        world->now_us >= grant->arrived_us + grant->max_age_us,
                    "node %u /r%d: MID %u asks for what came %.3f s ago, for %.0f s", place->index,
                    wish->resource, record->mid, (double)(world->now_us - grant->arrived_us) / S,
@@ -290,7 +327,8 @@ void store_watch_answered(const struct asking *asking, const struct http_reply *
     uint64_t stale_us = stale_us_of(asking, reply);
     int64_t longest_us = -1;
 
-    if (!is_watched(world) || asking->method == HTTP_METHOD_HEAD || asking->is_fetched ||
+    if (!is_watched(world) || world->scenario.cache_entries == 0 ||
+        asking->method == HTTP_METHOD_HEAD || asking->is_fetched ||
         world->scenario.traits[asking->node].has_same_etags)
         return;
     for (size_t i = book->grant_count; i-- > 0;) {

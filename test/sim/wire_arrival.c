@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "memory.h"
+#include "relation_watch.h"
 #include "settings.h"
 #include "wire_books.h"
 
@@ -43,6 +44,8 @@ static void came_empty(struct place *place, const struct wire_message *message)
     if (message->type == WIRE_RST) {
         if (asking != NULL)
             asking->was_reset = true;
+        place->node->failed_us = place->world->now_us;
+        relation_watch_failed(place, record);
         wire_close(place, record);
     } else if (record->is_con) {
         wire_judge_nothing_left_out(place, record);
@@ -65,8 +68,10 @@ static bool expect_reply(struct place *place, const struct wire_message *message
                    memcmp(seen->token, message->token, seen->token_length) == 0 &&
                    place->world->now_us < seen->came_us + EXCHANGE_LIFETIME_S * (uint64_t)S;
 
-    /* What was refused may be welcome now: the block is asked for again, with the same token. */
-    if (is_copy && seen->replied == WIRE_RST && place->world->scenario.has_blocks)
+    /* What was refused may be welcome now: the block is asked for again, with the same token; or it
+     * is taken for the answer to a deregistration. */
+    if (is_copy && seen->replied == WIRE_RST &&
+        (place->world->scenario.has_blocks || relation_watch_find(place, message) != NULL))
         is_copy = false;
     if (is_copy && place->world->totals->came - seen->order > REMEMBERED_MAX)
         return true;
@@ -104,6 +109,15 @@ static void remember_non(struct place *place, const struct wire_message *message
     memcpy(seen->token, message->token, sizeof seen->token);
 }
 
+static bool is_copy_of_non(struct place *place, const struct wire_message *message)
+{
+    const struct wire_seen *seen = *mid_map_at(&place->came, message->mid);
+
+    return seen != NULL && seen->token_length == message->token_length &&
+           memcmp(seen->token, message->token, seen->token_length) == 0 &&
+           place->world->now_us < seen->came_us + EXCHANGE_LIFETIME_S * (uint64_t)S;
+}
+
 /* Nobody waits any more behind the deadline of a transfer: what comes is reset. */
 static bool may_be_cut(const struct place *place, const struct wire_record *record)
 {
@@ -112,6 +126,13 @@ static bool may_be_cut(const struct place *place, const struct wire_record *reco
     return scenario->cuts_transfers &&
            (record->asking == NULL || place->world->now_us - record->asking->began_us >=
                                           scenario->settings.transfer_deadline_ms * (uint64_t)MS);
+}
+
+/* The rest of a notification is wanted by nobody when the next one has come. */
+static bool may_be_cancelled(const struct place *place, const struct wire_record *record)
+{
+    return place->world->scenario.subscribers > 0 && record->asking == NULL &&
+           record->asks_at >= 0 && record->wish.observe < 0;
 }
 
 /* The node says which block of the body it has; 2.31 and the final answer do. */
@@ -130,19 +151,42 @@ static void came_response(struct place *place, const struct wire_message *messag
     struct wire_record *record = wire_find_live(place, message);
     bool is_welcome = record != NULL && (message->type != WIRE_ACK || record->mid == message->mid);
     bool is_doubtful =
-        record != NULL && (record->is_doubtful || may_be_cut(place, record) ||
-                           place->world->now_us >= wire_gone_us(place, record, true));
+        record != NULL &&
+        (record->is_doubtful || may_be_cut(place, record) || may_be_cancelled(place, record) ||
+         place->world->now_us >= wire_gone_us(place, record, true));
 
+    const struct wire_record *acked = *mid_map_at(&place->sent, message->mid);
+    bool is_forged =
+        message->type == WIRE_ACK && (acked == NULL || !wire_has_token(acked, message));
+    const struct wire_relation *relation = is_forged ? NULL : relation_watch_find(place, message);
+    bool is_told = relation != NULL && relation_watch_is_wanted(relation);
+    bool may_be_told = relation != NULL && relation_watch_may_be_wanted(relation);
+
+    if (relation != NULL) {
+        is_doubtful |= record != NULL || is_told != may_be_told;
+        is_doubtful &= !is_told;
+        is_welcome |= is_told;
+    }
+    bool is_copy = message->type == WIRE_NON && is_copy_of_non(place, message);
     if (message->type == WIRE_NON && is_welcome)
         remember_non(place, message);
-    bool is_copy =
-        message->type == WIRE_CON && expect_reply(place, message, is_welcome, is_doubtful);
+    if (message->type == WIRE_CON)
+        is_copy = expect_reply(place, message, is_welcome, is_doubtful);
+    bool is_earlier = is_welcome && record != NULL && relation != NULL &&
+                      relation_watch_is_earlier(relation, place->world->now_us, record, message);
+    /* An acknowledgement behind the answer that ended its request is told as well. */
+    if (relation != NULL && !is_copy)
+        relation_watch_came(place, is_welcome || message->type != WIRE_ACK ? record : NULL,
+                            message);
+    is_welcome = record != NULL && (message->type != WIRE_ACK || record->mid == message->mid);
     if (is_welcome) {
         note_confirmed(record, message);
-        store_watch_came(place, record, message);
+        if (record->wish.observe < 0 || may_be_told)
+            store_watch_came(place, record, message);
     }
-    if (is_welcome && place->world->scenario.has_blocks &&
-        (is_copy || may_be_earlier(record, message)))
+    if (is_earlier || (is_copy && relation != NULL && record != NULL) ||
+        (is_welcome && place->world->scenario.has_blocks &&
+         (is_copy || may_be_earlier(record, message))))
         record->is_doubtful = true;
     else if (is_welcome)
         wire_close(place, record);
@@ -215,5 +259,7 @@ void wire_watch_returns(struct place *place, const uint8_t *bytes, size_t length
         return;
     if (record->asking != NULL)
         record->asking->was_unreachable = true;
+    place->node->failed_us = place->world->now_us;
+    relation_watch_failed(place, record);
     wire_close(place, record);
 }

@@ -137,6 +137,7 @@ void wire_drop_spent(struct place *place)
         if (place->world->now_us <= wire_gone_us(place, record, false))
             continue;
         wire_close(place, record);
+        place->node->failed_us = place->world->now_us;
         if (place->is_silent || record->first_us < place->answered_us)
             continue;
         place->is_silent = true;
@@ -203,6 +204,12 @@ struct asking *wire_find_asking(struct world *world, const struct wire_message *
     return find_by_body(world, message);
 }
 
+bool wire_is_same_key(const struct wire_wish *a, const struct wire_wish *b)
+{
+    return a->code == b->code && a->accept == b->accept && a->has_host == b->has_host &&
+           strcmp(a->mark, b->mark) == 0;
+}
+
 bool wire_has_token(const struct wire_record *record, const struct wire_message *message)
 {
     return record->token_length == message->token_length &&
@@ -241,12 +248,23 @@ void wire_tell(const struct place *place, const char *arrow, const uint8_t *byte
         return;
     enum wire_result result = wire_parse(&message, bytes, length);
     const struct asking *asking = wire_find_asking(world, &message);
-    judge_tell(world->judge, "node %u %s %s %u.%02u MID %u token %02x%02x.. %zu bytes%s%s %.0u",
+    char options[64] = "";
+    size_t used = 0;
+    if (wire_find(&message, WIRE_OBSERVE) != NULL)
+        used += (size_t)snprintf(options, sizeof options, ", observe %u",
+                                 wire_uint(&message, WIRE_OBSERVE, 0));
+    if (wire_find(&message, WIRE_BLOCK2) != NULL)
+        used += (size_t)snprintf(options + used, sizeof options - used, ", block2 %u",
+                                 wire_uint(&message, WIRE_BLOCK2, 0) >> 4);
+    if (wire_find(&message, WIRE_MAX_AGE) != NULL)
+        (void)snprintf(options + used, sizeof options - used, ", max-age %u",
+                       wire_uint(&message, WIRE_MAX_AGE, 0));
+    judge_tell(world->judge, "node %u %s %s %u.%02u MID %u token %02x%02x.. %zu bytes%s%s%s %.0u",
                place->index, arrow, result == WIRE_IGNORED ? "?" : types[message.type],
                message.code >> 5, message.code & 31u, message.mid,
                message.token_length > 0 ? message.token[0] : 0,
                message.token_length > 1 ? message.token[1] : 0, length,
-               result == WIRE_FINE ? "" : ", malformed", asking != NULL ? ", request" : "",
+               result == WIRE_FINE ? "" : ", malformed", options, asking != NULL ? ", request" : "",
                asking != NULL ? asking->tag : 0);
 }
 

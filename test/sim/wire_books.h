@@ -24,6 +24,7 @@ struct wire_wish {
     uint8_t code;
     int resource; /* -1: none of ours */
     int accept;   /* -1: none */
+    int observe;  /* -1: none */
     bool has_host;
     bool has_etag;
     char mark[12];
@@ -66,6 +67,8 @@ uint64_t wire_backoff(unsigned count);
 void wire_tell(const struct place *place, const char *arrow, const uint8_t *bytes, size_t length);
 /* The request of a client that the query names, or the first bytes of the body; or NULL. */
 struct asking *wire_find_asking(struct world *world, const struct wire_message *message);
+/* Whether two wishes for one resource may share an answer. */
+bool wire_is_same_key(const struct wire_wish *a, const struct wire_wish *b);
 bool wire_has_token(const struct wire_record *record, const struct wire_message *message);
 /* -1: there is no such option. */
 int64_t wire_block_offset(const struct wire_message *message, uint16_t number);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "memory.h"
+#include "relation_watch.h"
 #include "settings.h"
 #include "wire_books.h"
 
@@ -51,8 +52,14 @@ static void judge_echo(const struct place *place, const struct wire_message *mes
     const struct wire_option *echo = wire_find(message, WIRE_ECHO);
 
     judge_that(place->world->judge, INVARIANT_OWN_ECHO,
-               echo == NULL || (echo->length == 8 && echo->value[0] == place->index),
+               echo == NULL || (echo->length == 8 && echo->value[0] == place->node->index),
                "node %u: MID %u has the Echo of another node", place->index, message->mid);
+}
+
+/* A registration that is under way may be ended, by the same token. */
+static bool is_end_of(const struct wire_record *record, const struct wire_message *message)
+{
+    return record->wish.observe == 0 && wire_uint(message, WIRE_OBSERVE, 0) == 1;
 }
 
 /* An earlier block of the transfer that had the token has ended, for the gateway at least. */
@@ -61,7 +68,7 @@ static void judge_token(struct place *place, const struct wire_message *message)
     struct wire_record *record = wire_find_live(place, message);
 
     judge_that(place->world->judge, INVARIANT_TOKEN_UNIQUE,
-               record == NULL || record->is_doubtful ||
+               record == NULL || record->is_doubtful || is_end_of(record, message) ||
                    place->world->now_us >= wire_gone_us(place, record, true),
                "node %u: MID %u has the token of another outstanding request", place->index,
                message->mid);
@@ -132,6 +139,9 @@ static struct wire_wish read_wish(const struct wire_message *message)
         .code = message->code,
         .resource = -1,
         .accept = -1,
+        .observe = wire_find(message, WIRE_OBSERVE) == NULL
+                       ? -1
+                       : (int)wire_uint(message, WIRE_OBSERVE, 99),
         .has_host = wire_find(message, WIRE_URI_HOST) != NULL,
         .has_etag = wire_find(message, WIRE_ETAG) != NULL,
     };
@@ -187,6 +197,7 @@ static void open_record(struct place *place, const struct wire_message *message,
     judge_block(place, record, message);
     store_watch_sent(place, record);
     memcpy(record->token, message->token, sizeof record->token);
+    relation_watch_sent(place, record, message);
     TAILQ_INSERT_TAIL(&place->live, record, link);
     if (record->asking != NULL)
         record->asking->transmissions++;
@@ -299,6 +310,7 @@ void wire_watch_refused(struct place *place, const uint8_t *bytes, size_t length
     struct wire_record *record = *mid_map_at(&place->sent, message.mid);
     if (asking != NULL)
         asking->was_unreachable = true;
+    place->node->failed_us = place->world->now_us;
     if (record != NULL && record->state != WIRE_CLOSED &&
         record->digest == wire_digest(bytes, length))
         wire_close(place, record);

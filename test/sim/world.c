@@ -10,10 +10,13 @@
 #include "exchange.h"
 #include "memory.h"
 #include "message_layer.h"
+#include "observation.h"
 #include "observe.h"
 #include "policy.h"
+#include "relation_watch.h"
 #include "request_layer.h"
 #include "rest.h"
+#include "stream.h"
 #include "timers.h"
 
 /*
@@ -23,12 +26,9 @@
  */
 
 enum {
-    MS = 1000,
-    S = 1000000,
     START_S = 1000,
     AUDIT_S = 5,
     QUIET_S = 300,
-    EXCHANGE_LIFETIME_S = 247,
     ENDPOINTS_MAXIMUM = 20000,
     MIDS_SPENT = 60000,
     PENDING_BYTES_MAX = 1024,
@@ -49,7 +49,7 @@ static bool is_self(void *handle, const struct endpoint_address *address)
     return false;
 }
 
-static void add_event(struct world *world, uint64_t delay_us, struct event event)
+static void add_event(struct world *world, uint64_t delay_us, struct happening event)
 {
     event.at_us = world->now_us + delay_us;
     event_queue_add(&world->events, &event);
@@ -59,14 +59,14 @@ void world_later(struct world *world, uint64_t delay_us,
                  void (*happens)(void *handle, void *subject), void *handle, void *subject)
 {
     add_event(world, delay_us,
-              (struct event){.happens = happens, .handle = handle, .subject = subject});
+              (struct happening){.happens = happens, .handle = handle, .subject = subject});
 }
 
 void world_later_owning(struct world *world, uint64_t delay_us,
                         void (*happens)(void *handle, void *subject), void *handle, void *subject)
 {
     add_event(world, delay_us,
-              (struct event){
+              (struct happening){
                   .happens = happens, .handle = handle, .subject = subject, .owns_subject = true});
 }
 
@@ -81,6 +81,23 @@ uint64_t world_slack_us(const struct world *world)
 }
 
 /* --- the gateway --- */
+
+void world_resume_failing(struct world *world)
+{
+    memory_fail(&world->memory_dice, world->is_peaceful ? 0 : world->scenario.memory_per_million);
+}
+
+static void answered(void *north)
+{
+    ((struct client *)north)->ops->answered(north);
+}
+
+static void readable(void *north)
+{
+    ((struct client *)north)->ops->readable(north);
+}
+
+static const struct north_ops north = {.answered = answered, .readable = readable};
 
 static void make_gateway(struct world *world)
 {
@@ -102,7 +119,7 @@ static void make_gateway(struct world *world)
         .timers = world->timers,
         .random = dice_source(&world->core_dice),
         .resolver = name_service(world),
-        .north = &clients_north,
+        .north = &north,
         .wall_ms = wall_ms,
         .is_self = is_self,
         .memory = &world->memory,
@@ -116,12 +133,14 @@ static void make_gateway(struct world *world)
     world->blockwise = blockwise_new(&blocks);
     options.requests = world->requests;
     options.blockwise = world->blockwise;
-    world->observe = observe_new(&(struct observe_options){.timers = world->timers,
-                                                           .requests = world->requests,
-                                                           .blockwise = world->blockwise,
-                                                           .capabilities = world->capabilities,
-                                                           .random = block_random,
-                                                           .memory = &world->memory});
+    world->observe = observe_new(&(struct observe_options){
+        .timers = world->timers,
+        .requests = world->requests,
+        .blockwise = world->blockwise,
+        .capabilities = world->capabilities,
+        .random = dice_source(&world->observe_dice),
+        .memory = &world->memory,
+    });
     options.observe = world->observe;
     world->core = core_new(&options);
     (void)core_set_policy(world->core, world_make_policy(world));
@@ -153,11 +172,11 @@ static void reload(void *handle, void *subject)
     struct policy *policy;
 
     (void)subject;
-    if (world->clients_done_us != 0)
+    if (world->clients_done_us != 0 || world->is_peaceful)
         return;
     memory_fail(&world->memory_dice, 0);
     policy = world_make_policy(world);
-    memory_fail(&world->memory_dice, world->scenario.memory_per_million);
+    world_resume_failing(world);
     judge_tell(world->judge, "the configuration is loaded anew");
     if (core_set_policy(world->core, policy) != 0)
         policy_release(policy);
@@ -183,7 +202,7 @@ static void stall(void *handle, void *subject)
     struct world *world = handle;
 
     (void)subject;
-    if (world->clients_done_us != 0)
+    if (world->clients_done_us != 0 || world->is_peaceful)
         return;
     world->stalled_until_us =
         world->now_us + dice_between(&world->life_dice, 1, world->scenario.stall_us);
@@ -199,6 +218,7 @@ static void drain_ends(void *handle, void *subject)
     (void)subject;
     judge_tell(world->judge, "the gateway refuses who still waits");
     core_refuse_waiting(world->core);
+    subscribers_leave(world);
     clients_leave(world);
 }
 
@@ -207,12 +227,13 @@ static void drain_begins(void *handle, void *subject)
     struct world *world = handle;
 
     (void)subject;
-    if (world->clients_done_us != 0)
+    if (world->clients_done_us != 0 || world->is_peaceful)
         return;
     judge_tell(world->judge, "the gateway stops");
     world->totals->drains++;
     world->is_draining = true;
     core_set_draining(world->core);
+    subscribers_were_stopped(world);
     world_later(world, 5 * S, drain_ends, world, NULL);
 }
 
@@ -243,7 +264,8 @@ static void judge_bounds(struct world *world, struct place *place)
 
     judge_that(world->judge, INVARIANT_BOUNDED,
                waiting <= world->scenario.settings.queue_per_node +
-                              (world->scenario.has_blocks ? world->under_way : 0) &&
+                              (world->scenario.has_blocks ? world->under_way : 0) +
+                              world->subscriber_count &&
                    message_layer_outstanding(messages) <= world->scenario.outstanding,
                "node %u: %zu requests wait, %zu are outstanding in all", place->index, waiting,
                message_layer_outstanding(messages));
@@ -257,8 +279,9 @@ static void judge_cache(struct world *world)
 
     judge_that(world->judge, INVARIANT_CACHE_BOUNDED,
                counts.entries <= scenario->cache_entries &&
-                   counts.bytes <=
-                       scenario->cache_bytes + core_exchange_count(world->core) * PENDING_BYTES_MAX,
+                   counts.bytes <= scenario->cache_bytes + (core_exchange_count(world->core) +
+                                                            observations_count(world->core)) *
+                                                               PENDING_BYTES_MAX,
                "%zu entries and %zu bytes are stored", counts.entries, counts.bytes);
 }
 
@@ -271,9 +294,13 @@ static void audit(void *handle, void *subject)
     if (world_is_stalled(world))
         return;
     clients_audit(world);
+    subscribers_audit(world);
     judge_cache(world);
-    for (unsigned i = 0; i < world->scenario.nodes; i++) {
+    for (unsigned i = 0; i < world->place_count; i++) {
+        if (i == world->scenario.nodes)
+            continue;
         wire_watch_audit(&world->places[i]);
+        relation_watch_audit(&world->places[i]);
         judge_slots(world, &world->places[i]);
         judge_bounds(world, &world->places[i]);
     }
@@ -286,7 +313,7 @@ static bool turn(struct world *world, uint64_t until_us)
 {
     uint64_t timer_us = timers_next_us(world->timers);
     uint64_t event_us = event_queue_next_us(&world->events);
-    struct event event;
+    struct happening event;
 
     if (timer_us != TIMERS_NEVER && timer_us < world->stalled_until_us)
         timer_us = world->stalled_until_us;
@@ -311,7 +338,8 @@ static void begin(struct world *world)
     struct dice *streams[] = {&world->network_dice, &world->client_dice, &world->life_dice,
                               &world->mid_dice,     &world->token_dice,  &world->core_dice,
                               &world->name_dice,    &world->memory_dice, &world->wall_dice,
-                              &world->forge_dice,   &world->block_dice};
+                              &world->forge_dice,   &world->block_dice,  &world->stream_dice,
+                              &world->observe_dice};
 
     for (size_t i = 0; i < sizeof streams / sizeof *streams; i++)
         dice_init(streams[i], world->seed, 10 + i);
@@ -326,6 +354,7 @@ static void begin(struct world *world)
     timers_set_now_us(world->timers, world->now_us);
     make_gateway(world);
     nodes_begin(world);
+    subscribers_begin(world);
     clients_begin(world);
     world_later(world, AUDIT_S * (uint64_t)S, audit, world, NULL);
     if (scenario->reloads)
@@ -347,7 +376,7 @@ static void judge_quiet(struct world *world)
                          message_layer_outstanding(request_layer_messages(world->requests));
     size_t waiting = 0;
 
-    for (unsigned i = 0; i < world->scenario.nodes; i++) {
+    for (unsigned i = 0; i < world->place_count; i++) {
         const struct endpoint *endpoint = message_layer_find_endpoint(
             request_layer_messages(world->requests), &world->places[i].address);
         if (endpoint != NULL)
@@ -357,10 +386,30 @@ static void judge_quiet(struct world *world)
                core_exchange_count(world->core) == 0 && outstanding == 0 && waiting == 0,
                "%zu exchanges, %zu CoAP requests, %zu in queues are left",
                core_exchange_count(world->core), outstanding, waiting);
+    judge_that(world->judge, INVARIANT_FREE_AT_END,
+               observe_count(world->observe) == 0 && observations_count(world->core) == 0 &&
+                   streams_count(world->core) == 0,
+               "%zu relations, %zu observations, %zu streams are left",
+               observe_count(world->observe), observations_count(world->core),
+               streams_count(world->core));
+    relation_watch_judge_rest(world);
+    if (world->scenario.subscribers > 0)
+        nodes_change_all(world);
+}
+
+/* Whoever was told has been reset (RFC 7641 3.6). */
+static void judge_forgotten(struct world *world)
+{
+    for (unsigned i = 0; i < world->scenario.nodes; i++)
+        for (unsigned j = 0; j < world->scenario.traits[i].resources; j++)
+            judge_that(world->judge, INVARIANT_NO_REST,
+                       model_node_observers(world->places[i].model, j) == 0,
+                       "node %u /r%u still has an observer", i, j);
 }
 
 static void judge_idle(struct world *world)
 {
+    judge_forgotten(world);
     size_t endpoints = message_layer_endpoint_count(request_layer_messages(world->requests));
 
     judge_that(
@@ -420,6 +469,8 @@ static void end(struct world *world)
     event_queue_clear(&world->events);
     nodes_clear(world);
     clients_clear(world);
+    subscribers_free(world);
+    relation_watch_clear(world);
 }
 
 bool world_run(uint64_t seed, struct judge *judge, struct totals *totals)
@@ -436,6 +487,7 @@ bool world_run(uint64_t seed, struct judge *judge, struct totals *totals)
     totals->seeds++;
     totals->simulated_us += world->now_us - START_S * (uint64_t)S;
     /* After a violation nothing about the gateway's state can be trusted: it stays. */
+    subscribers_clear(world);
     if (!judge->has_failed) {
         core_reap(world->core);
         free_gateway(world);

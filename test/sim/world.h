@@ -9,6 +9,8 @@
  *     clients     HTTP clients: requests, patience, and what they may be told
  *     network     datagrams on their way, with everything that can happen to them
  *     wire_watch  looks at every datagram that leaves or reaches the gateway
+ *     subscribers    HTTP clients that read streams
+ *     relation_watch   looks at the registrations of the gateway at the nodes
  *     name_service   the resolver
  *     world       puts the gateway together, lets time pass, looks at what is left in the end
  */
@@ -32,6 +34,7 @@
 #include "resolver.h"
 #include "scenario.h"
 
+struct observe;
 struct request_layer;
 struct timers;
 struct store_change;
@@ -42,6 +45,9 @@ struct wire_seen;
 struct world;
 
 struct question;
+struct audience_book;
+struct wire_relation;
+struct wire_wish;
 
 enum {
     NAME_SERVICE_WAIT_US = 5 * 1000000, /* at most, for an answer of the name service */
@@ -54,7 +60,13 @@ enum accepted { ACCEPTED_TEXT = 1, ACCEPTED_JSON = 2 };
 
 enum asking_state { ASKING_BODY, ASKING_PARKED, ASKING_ANSWERED, ASKING_GONE };
 
+/* What the gateway is given as its north begins so: two kinds of clients share it. */
+struct client {
+    const struct north_ops *ops;
+};
+
 struct asking {
+    struct client client; /* first */
     struct world *world;
     TAILQ_ENTRY(asking) link; /* while its client waits */
     uint32_t tag;             /* its number, in its query; 0 in the query of an untagged one */
@@ -119,6 +131,7 @@ enum node_trouble { TROUBLE_NONE, TROUBLE_CLOSED, TROUBLE_ASLEEP, TROUBLE_NO_ROU
 
 struct value_span {
     uint32_t value; /* 0: the resource was gone */
+    unsigned epoch; /* of the node */
     uint64_t from_us;
 };
 
@@ -140,20 +153,31 @@ struct store_book {
 
 TAILQ_HEAD(wire_records, wire_record);
 TAILQ_HEAD(questions, question);
+TAILQ_HEAD(wire_relations, wire_relation);
+TAILQ_HEAD(audience_books, audience_book);
+TAILQ_HEAD(subscribers, subscriber);
 
+/* An address, and the node that is there. A node that moves has two: all that is known of it as a
+ * node stands in the place of its first address. */
 struct place {
     struct world *world;
     unsigned index;
+    struct place *node; /* whose address it is; itself for the first one */
+    struct place *home; /* of a node: where it is now */
+    uint64_t moved_us;
     struct endpoint_address address;
     struct model_node *model; /* NULL: a stranger, from whom nothing is expected */
     struct dice dice;
     enum node_trouble trouble;
+    bool is_dead;   /* its trouble does not end */
     unsigned epoch; /* counts reboots */
     uint64_t scheduled_us;
     struct value_history histories[MODEL_RESOURCES_MAX];
     struct store_book books[MODEL_RESOURCES_MAX]; /* of store_watch */
     /* of wire_watch */
     struct wire_records live;
+    struct wire_relations relations;
+    uint64_t failed_us;      /* when an interaction with the node came to nothing; 0: never */
     unsigned opened;         /* interactions */
     uint64_t heard_us;       /* when anything came */
     uint64_t pinged_us;      /* 0: never */
@@ -174,6 +198,7 @@ struct totals {
     uint64_t sent, came;  /* datagrams of and to the gateway */
     uint64_t retransmissions;
     uint64_t lost, duplicated, corrupted, forged, returned;
+    uint64_t streams, events, moves;
     uint64_t reboots, reloads, drains, failed_allocations;
     uint64_t simulated_us;
 };
@@ -196,7 +221,8 @@ struct world {
     struct event_queue events;
     uint64_t now_us;
     uint64_t stalled_until_us;
-    struct place places[SCENARIO_NODES_MAX + 1]; /* the last one is the stranger */
+    struct place places[2 * SCENARIO_NODES_MAX + 1]; /* the nodes', the stranger's, second ones */
+    unsigned place_count;
     struct wire_watch watch;
     struct channel_events gateway;
 
@@ -212,6 +238,13 @@ struct world {
     uint64_t stale_ids[8];
     unsigned stale_count;
     uint64_t clients_done_us; /* 0: not yet */
+    struct audience_books audiences;
+    struct subscribers subscribers;
+    unsigned subscribers_to_come;
+    unsigned subscriber_count; /* of all that ever were */
+    bool had_limits;           /* the settings let few streams or registrations be */
+    uint64_t storm_ends_us;    /* subscribers stay behind it, and nothing goes wrong any more */
+    bool is_peaceful;
     bool is_draining;
     bool is_closed; /* the channel sends nothing any more */
 
@@ -227,7 +260,7 @@ struct world {
     struct core *core;
 
     struct dice network_dice, client_dice, life_dice, mid_dice, token_dice, core_dice, block_dice,
-        name_dice, memory_dice, wall_dice, forge_dice;
+        name_dice, memory_dice, wall_dice, forge_dice, stream_dice, observe_dice;
 };
 
 /* world.c */
@@ -239,6 +272,8 @@ void world_later(struct world *world, uint64_t delay_us,
 /* The same with a subject that is freed (memory_return) when the world ends before. */
 void world_later_owning(struct world *world, uint64_t delay_us,
                         void (*happens)(void *handle, void *subject), void *handle, void *subject);
+/* Allocations fail again as the scenario says. */
+void world_resume_failing(struct world *world);
 /* The gateway does not get to run: `event` must come again later. */
 bool world_is_stalled(const struct world *world);
 uint64_t world_slack_us(const struct world *world);
@@ -250,6 +285,7 @@ struct policy *world_make_policy(const struct world *world);
 void clients_begin(struct world *world);
 void clients_clear(struct world *world);
 extern const struct north_ops clients_north;
+extern const struct north_ops subscribers_north;
 struct asking *clients_find(struct world *world, uint32_t tag);
 /* The one that brought a value, or NULL. */
 struct asking *clients_find_owner(struct world *world, uint32_t value);
@@ -265,6 +301,10 @@ void client_judge_reply(struct asking *asking, const struct http_reply *reply);
 /* nodes.c: the model nodes in their places, and what their applications see. */
 void nodes_begin(struct world *world);
 void nodes_clear(struct world *world);
+/* Nothing goes wrong with them any more, but that one may be dead for good. */
+void nodes_find_peace(struct world *world);
+/* Every resource changes once, so that whoever observes it is told. */
+void nodes_change_all(struct world *world);
 void node_schedule(struct place *place);
 /* Writes the value of that number for a resource: its name in the first bytes, then a pattern of
  * its own. Returns its length. */
@@ -318,7 +358,31 @@ void store_watch_changed(const struct asking *asking);
 /* A client was given that value (0: that there is none), or told that it still has it. */
 void store_watch_answered(const struct asking *asking, const struct http_reply *reply,
                           uint32_t value);
+/* A notification has come. */
+void store_watch_told(struct place *place, const struct wire_relation *relation,
+                      const struct wire_message *message);
+/* Until when a subscriber may be told that the value is live: longer where the gateway polls. */
+uint64_t store_watch_live_until(const struct world *world, unsigned node,
+                                const struct wire_wish *wish, uint32_t value);
 void store_watch_clear(struct place *place);
+
+/* subscribers.c */
+void subscribers_begin(struct world *world);
+/* Everybody leaves at once. */
+void subscribers_leave(struct world *world);
+/* The gateway stops. */
+void subscribers_were_stopped(struct world *world);
+/* The node has ended what they are subscribed to. */
+void subscribers_were_ended(struct world *world, const struct audience_book *audience);
+void subscribers_audit(struct world *world);
+/* The world has been quiet for long: each must have the final state. */
+void subscribers_judge_final(struct world *world);
+/* Before the memory of the gateway is counted: readers take theirs in the same way. */
+void subscribers_clear(struct world *world);
+void subscribers_free(struct world *world);
+
+/* storm.c: how long things go wrong in a world with subscribers, and what follows. */
+void storm_begin(struct world *world);
 
 /* name_service.c */
 struct resolver name_service(struct world *world);

@@ -41,6 +41,29 @@ INVARIANT(WISHES, "wishes", "what a client asks of caches is kept to")
 INVARIANT(SHARED, "shared", "what is asked for already, or fresh, is not asked for again")
 INVARIANT(CACHE_BOUNDED, "cache-bounded", "no more is stored than the limits allow")
 INVARIANT(MONITOR, "monitor", "who does not wait finds the result of the request later")
+INVARIANT(STREAM_HEAD, "stream-head",
+          "a stream begins as the head of its reply says, with a time to wait before a reconnect")
+INVARIANT(STATE_EVENTS, "state-events",
+          "a state is told before the first value, each in its turn, and gone at the end alone")
+INVARIANT(NEWER_VALUE, "newer-value",
+          "no subscriber is told an older value behind a newer one of a node's life")
+INVARIANT(IDS, "ids", "the id of an event names one value, and ids count without a gap")
+INVARIANT(LIVE, "live", "what is told to be live is not older than its Max-Age")
+INVARIANT(HEARTBEAT, "heartbeat", "no stream is silent for longer than the heartbeat")
+INVARIANT(FINAL_STATE, "final-state",
+          "whoever stays subscribed ends with the final state of the node")
+INVARIANT(READ_BOUNDED, "read-bounded", "no more is read of a stream than there is room for")
+INVARIANT(TOLD_READABLE, "told-readable", "nobody is told to read who has no stream")
+INVARIANT(ONE_REGISTRATION, "one-registration",
+          "a resource is registered once at a time, for all who ask for it in one way")
+INVARIANT(SAME_RELATION, "same-relation", "a registration is refreshed with its own options")
+INVARIANT(OBSERVE_WANTED, "observe-wanted", "what nobody listens to is not registered")
+INVARIANT(REFRESH_RARE, "refresh-rare",
+          "what is fresh is not asked for again, neither by a refresh nor by polling")
+INVARIANT(REFRESH_MADE, "refresh-made", "what was told is asked for again when nothing comes")
+INVARIANT(DEREGISTERED, "deregistered", "when the last one leaves, the node is told")
+INVARIANT(NO_REST, "no-rest",
+          "a node has no observer in the end but one whose end it could not be told")
 INVARIANT(CON_REPLIED, "con-replied",
           "each copy of a CON is acknowledged or reset, as the first was")
 INVARIANT(REPLY_ASKED, "reply-asked", "an ACK or RST answers a message that has just come")
