@@ -21,6 +21,7 @@ SCENARIOS = test/integration/auto_observe.scn test/integration/bad_input.scn \
 	test/integration/no_response.scn \
 	test/integration/node_life.scn \
 	test/integration/nodes.scn \
+	test/integration/observe_config.scn \
 	test/integration/option.scn \
 	test/integration/parallel.scn \
 	test/integration/prefer.scn \
