@@ -3,6 +3,7 @@
 # them with libFuzzer (test/fuzz/README.md).
 FUZZ_REPLAYS = test/fuzz/replay_cache \
 	test/fuzz/replay_config \
+	test/fuzz/replay_events \
 	test/fuzz/replay_fields \
 	test/fuzz/replay_guard \
 	test/fuzz/replay_link \
@@ -18,6 +19,7 @@ check_PROGRAMS += $(FUZZ_REPLAYS)
 TESTS += $(FUZZ_REPLAYS)
 FUZZ_TARGETS = test/fuzz/fuzz_cache \
 	test/fuzz/fuzz_config \
+	test/fuzz/fuzz_events \
 	test/fuzz/fuzz_fields \
 	test/fuzz/fuzz_guard \
 	test/fuzz/fuzz_link \
@@ -49,6 +51,15 @@ test_fuzz_replay_config_LDFLAGS = $(replay_ldflags)
 test_fuzz_fuzz_config_SOURCES = test/fuzz/fuzz_config.c $(fuzz_common)
 test_fuzz_fuzz_config_LDADD = $(GATEWAY_LIBS)
 test_fuzz_fuzz_config_LDFLAGS = $(fuzz_ldflags)
+
+test_fuzz_replay_events_SOURCES = test/fuzz/fuzz_events.c test/fuzz/replay.c $(fuzz_common)
+test_fuzz_replay_events_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/gateway/core
+test_fuzz_replay_events_LDADD = $(GATEWAY_LIBS)
+test_fuzz_replay_events_LDFLAGS = $(replay_ldflags)
+test_fuzz_fuzz_events_SOURCES = test/fuzz/fuzz_events.c $(fuzz_common)
+test_fuzz_fuzz_events_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/gateway/core
+test_fuzz_fuzz_events_LDADD = $(GATEWAY_LIBS)
+test_fuzz_fuzz_events_LDFLAGS = $(fuzz_ldflags)
 
 test_fuzz_replay_fields_SOURCES = test/fuzz/fuzz_fields.c test/fuzz/replay.c $(fuzz_common)
 test_fuzz_replay_fields_LDADD = $(GATEWAY_LIBS)
