@@ -187,7 +187,7 @@ test_unit_test_resource_SOURCES = test/unit/test_resource.c $(exchange_fixture)
 test_unit_test_resource_LDADD = $(UNIT_LIBS)
 
 # observations
-observation_tests = test/unit/test_auto_observe test/unit/test_observation \
+observation_tests = test/unit/test_auto_observe test/unit/test_observation test/unit/test_observation_chaos \
 	test/unit/test_observation_memory test/unit/test_observation_node \
 	test/unit/test_observation_place \
 	test/unit/test_observation_recovery
@@ -210,6 +210,9 @@ test_unit_test_observation_memory_LDFLAGS = $(AM_LDFLAGS) \
 test_unit_test_observation_node_SOURCES = test/unit/test_observation_node.c $(blockwise_fixture)
 test_unit_test_observation_node_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/gateway/core
 test_unit_test_observation_node_LDADD = $(UNIT_LIBS)
+test_unit_test_observation_chaos_SOURCES = test/unit/test_observation_chaos.c $(observation_fixture)
+test_unit_test_observation_chaos_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/gateway/core
+test_unit_test_observation_chaos_LDADD = $(UNIT_LIBS)
 test_unit_test_observation_place_SOURCES = test/unit/test_observation_place.c $(observation_fixture)
 test_unit_test_observation_place_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/gateway/core
 test_unit_test_observation_place_LDADD = $(UNIT_LIBS)

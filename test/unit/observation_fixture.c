@@ -165,15 +165,24 @@ void watcher_open(struct watcher *watcher, const char *path)
     fixture_advance(0);
 }
 
-void watcher_join(struct watcher *watcher, const char *path)
+bool watcher_join_at(struct watcher *watcher, const char *authority, const char *path)
 {
     static struct cache_key key;
+    struct observation *found;
 
+    observing_key(authority, path, &key);
+    found = observation_find(fixture.core, &key);
+    if (found == NULL)
+        return false;
     init_watcher(watcher);
-    observing_key("192.0.2.9", path, &key);
-    watcher->observation = observation_find(fixture.core, &key);
-    ck_assert_ptr_nonnull(watcher->observation);
-    observation_subscribe(watcher->observation, &watcher->subscription);
+    watcher->observation = found;
+    observation_subscribe(found, &watcher->subscription);
+    return true;
+}
+
+void watcher_join(struct watcher *watcher, const char *path)
+{
+    ck_assert(watcher_join_at(watcher, "192.0.2.9", path));
 }
 
 void watcher_leave(struct watcher *watcher)

@@ -33,7 +33,9 @@ enum observation_refusal watcher_open_at(struct watcher *watcher, const char *au
                                          const char *path, const char *address, const char *second);
 /* The same at kitchen, behind which the node was asked, or found not to be worth it. */
 void watcher_open(struct watcher *watcher, const char *path);
-/* Joins the observation of that path at kitchen, which must be there. */
+/* Joins the observation of that path; false when there is none. */
+bool watcher_join_at(struct watcher *watcher, const char *authority, const char *path);
+/* The same at kitchen, where one must be. */
 void watcher_join(struct watcher *watcher, const char *path);
 void watcher_leave(struct watcher *watcher);
 /* What the watcher heard since this was asked last. */

@@ -67,6 +67,7 @@ enum request_refusal observe_renew(struct observe *layer, uint64_t id)
     if (observe_fake.refusal != REQUEST_STARTED)
         return observe_fake.refusal;
     relation->is_asking = true;
+    relation->is_refreshed = false;
     relation->asked++;
     return REQUEST_STARTED;
 }
@@ -148,6 +149,7 @@ void relation_answer(struct relation *relation, const struct relation_answer *an
     if (REST_CODE_CLASS(response.message.code) != 2)
         report.is_registered = false;
     relation->is_asking = false;
+    relation->is_refreshed = report.is_registered;
     observe_fake.is_faking = false;
     relation->events->answered(relation->handle, &response.message, &report);
 }
@@ -160,7 +162,8 @@ void relation_value(struct relation *relation, const char *payload, int max_age)
 void relation_due(struct relation *relation)
 {
     observe_fake.is_faking = true;
-    ck_assert(relation->is_open && !relation->is_asking);
+    ck_assert(relation->is_open && relation->is_refreshed);
+    relation->is_refreshed = false;
     observe_fake.is_faking = false;
     relation->events->due(relation->handle);
 }
@@ -171,6 +174,6 @@ void relation_fail(struct relation *relation, enum request_failure failure,
     observe_fake.is_faking = true;
     ck_assert(relation->is_open && relation->is_asking);
     observe_fake.is_faking = false;
-    relation->is_asking = false;
+    relation->is_asking = relation->is_refreshed = false;
     relation->events->failed(relation->handle, failure, report);
 }

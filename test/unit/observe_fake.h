@@ -24,10 +24,11 @@ struct relation {
     uint64_t client;
     bool is_peer_of_client;
     bool is_open;
-    bool is_asking; /* a registration is under way */
-    unsigned asked; /* registrations, the first one included */
-    bool forgets;   /* observe_forget_etag was called */
-    bool was_told;  /* cancelled, not dropped */
+    bool is_asking;    /* a registration is under way */
+    bool is_refreshed; /* by the real one, some day: relation_due */
+    unsigned asked;    /* registrations, the first one included */
+    bool forgets;      /* observe_forget_etag was called */
+    bool was_told;     /* cancelled, not dropped */
 };
 
 struct observe_fake {
@@ -58,7 +59,7 @@ struct relation_answer {
 void relation_answer(struct relation *relation, const struct relation_answer *answer);
 /* 2.05 with Max-Age and Observe. */
 void relation_value(struct relation *relation, const char *payload, int max_age);
-/* It is time to refresh it. */
+/* It is time to refresh it, for it is registered. */
 void relation_due(struct relation *relation);
 void relation_fail(struct relation *relation, enum request_failure failure,
                    const struct request_report *report);
