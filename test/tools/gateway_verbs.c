@@ -195,9 +195,9 @@ static double sample(const struct bytes *page, const char *name)
     return 0;
 }
 
-/* metric NAME = VALUE | metric NAME < VALUE | metric NAME + DIFFERENCE since the start of the case.
- * Labels are written as on the page: metric name{node="kitchen"} = 1. What a request leaves behind
- * is put away after its answer has gone out, so the page is read until it says so. */
+/* metric NAME = VALUE | NAME < VALUE | NAME > VALUE | NAME + DIFFERENCE since the start of the
+ * case. Labels are written as on the page: metric name{node="kitchen"} = 1. What a request leaves
+ * behind is put away after its answer has gone out, so the page is read until it says so. */
 static bool verb_metric(struct scenario *scenario, const struct words *words, const char *line)
 {
     (void)words;
@@ -209,8 +209,8 @@ static bool verb_metric(struct scenario *scenario, const struct words *words, co
     char name[256], sign = 0;
     int used = 0;
     snprintf(name, sizeof(name), "%.*s", (int)length, rest);
-    if (sscanf(rest + strlen(name), " %c %n", &sign, &used) != 1 || strchr("=<+", sign) == NULL)
-        return scenario_fail(scenario, "metric NAME = VALUE, NAME < VALUE or NAME + DIFFERENCE");
+    if (sscanf(rest + strlen(name), " %c %n", &sign, &used) != 1 || strchr("=<>+", sign) == NULL)
+        return scenario_fail(scenario, "metric NAME = VALUE, < VALUE, > VALUE or + DIFFERENCE");
     double wanted = strtod(rest + strlen(name) + used, &end);
     double got = 0;
     do {
@@ -221,7 +221,8 @@ static bool verb_metric(struct scenario *scenario, const struct words *words, co
         bytes_clear(&page);
         if (sign == '+')
             got -= sample(&scenario->metrics_before, name);
-        if (sign == '<' ? got < wanted : got <= wanted && got >= wanted)
+        if ((sign == '<' && got < wanted) || (sign == '>' && got > wanted) ||
+            (strchr("=+", sign) != NULL && got <= wanted && got >= wanted))
             return true;
         gateway_process_wait(&scenario->gateway, -1, 0, gateway_process_now() + 0.02);
     } while (gateway_process_now() < scenario->until);

@@ -93,6 +93,17 @@ static bool verb_lacks(struct scenario *scenario, const struct words *words, con
     return !found;
 }
 
+/* head lacks "text": neither the status line nor any field. */
+static bool verb_head(struct scenario *scenario, const struct words *words, const char *line)
+{
+    (void)line;
+    const char *head = bytes_text(&scenario->client->response.head);
+    if (!words_is(words, 1, "lacks") || words->count != 3)
+        return scenario_fail(scenario, "head lacks TEXT");
+    return strstr(head, words_at(words, 2)) == NULL ||
+           scenario_fail(scenario, "the head contains %s: %s", words_at(words, 2), head);
+}
+
 /* A short body whole; of a long one what stands around its first difference from `other`. */
 static void show_body(struct bytes *out, const struct bytes *body, const struct bytes *other)
 {
@@ -241,7 +252,7 @@ bool response_verbs_run(struct scenario *scenario, const struct words *words, co
         {"body", verb_body},     {"body-length", verb_body_length},
         {"closed", verb_closed}, {"nothing", verb_nothing},
         {"took", verb_took},     {"ends", verb_ends},
-        {"save", verb_save},
+        {"save", verb_save},     {"head", verb_head},
     };
     *known = true;
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
