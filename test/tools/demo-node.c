@@ -5,7 +5,10 @@
  * changes, a log that needs blocks, an answer that takes its time, a resource guarded by entity
  * tags, one that is absent and one with two formats. It is no part of the gateway.
  *
- *     demo-node [-A address] [-p port]        port 0: the kernel chooses; the ready line tells
+ *     demo-node [-A address] [-p port] [-t MILLISECONDS]
+ *
+ * Port 0: the kernel chooses; the ready line tells. The temperature takes a step every 5 s, or so
+ * often.
  */
 
 #include <coap3/coap.h>
@@ -14,6 +17,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,12 +26,12 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#define LOG_BYTES           20000
-#define TEMPERATURE_SECONDS 5
-#define SLOW_SECONDS        1
-#define FORMAT_TEXT         0
-#define FORMAT_JSON         50
-#define FORMAT_CBOR         60
+#define LOG_BYTES      20000
+#define TEMPERATURE_MS 5000
+#define SLOW_SECONDS   1
+#define FORMAT_TEXT    0
+#define FORMAT_JSON    50
+#define FORMAT_CBOR    60
 
 struct demo_node {
     coap_context_t *context;
@@ -37,6 +41,7 @@ struct demo_node {
     char guarded[256];
     uint64_t guarded_version; /* the entity tag of guarded */
     unsigned ticks;           /* steps of the temperature */
+    unsigned step_ms;         /* from one step to the next */
     uint8_t log[LOG_BYTES];
 };
 
@@ -89,7 +94,9 @@ static void put_light(coap_resource_t *resource, coap_session_t *session, const 
     coap_resource_notify_observers(resource, NULL);
 }
 
-/* A triangle between 20.0 and 22.0 degrees: it changes with every step and needs no clock. */
+/* A triangle between 20.0 and 22.0 degrees: it changes with every step and needs no clock. Max-Age
+ * reaches over the next step, lest an observer finds the value stale when a notification is late.
+ */
 static void get_temperature(coap_resource_t *resource, coap_session_t *session,
                             const coap_pdu_t *request, const coap_string_t *query,
                             coap_pdu_t *response)
@@ -102,7 +109,7 @@ static void get_temperature(coap_resource_t *resource, coap_session_t *session,
     snprintf(text, sizeof(text), "%u.%u", tenths / 10, tenths % 10);
     coap_pdu_set_code(response, COAP_RESPONSE_CODE_CONTENT);
     add_uint_option(response, COAP_OPTION_CONTENT_FORMAT, FORMAT_TEXT);
-    add_uint_option(response, COAP_OPTION_MAXAGE, TEMPERATURE_SECONDS);
+    add_uint_option(response, COAP_OPTION_MAXAGE, node->step_ms * 2 / 1000 + 1);
     coap_add_data(response, strlen(text), (const uint8_t *)text);
 }
 
@@ -314,7 +321,8 @@ static int serve(struct demo_node *node)
     sigprocmask(SIG_BLOCK, &signals, NULL);
     int stop = signalfd(-1, &signals, SFD_CLOEXEC);
     int tick = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
-    const struct itimerspec period = {{TEMPERATURE_SECONDS, 0}, {TEMPERATURE_SECONDS, 0}};
+    const struct timespec step = {node->step_ms / 1000, node->step_ms % 1000 * 1000000};
+    const struct itimerspec period = {step, step};
     struct pollfd waits[] = {
         {coap_context_get_coap_fd(node->context), POLLIN, 0}, {tick, POLLIN, 0}, {stop, POLLIN, 0}};
     int result = EXIT_FAILURE;
@@ -341,26 +349,34 @@ out:
     return result;
 }
 
+static bool read_number(const char *text, unsigned long most, unsigned long *number)
+{
+    char *end;
+    *number = strtoul(text, &end, 10);
+    return *text != '\0' && *end == '\0' && *number <= most;
+}
+
 int main(int argc, char **argv)
 {
     const char *address = "127.0.0.1";
-    const char *port_text = "5683";
-    char *end;
-    for (int option; (option = getopt(argc, argv, "A:p:")) != -1;) {
-        if (option == '?') {
-            fprintf(stderr, "usage: demo-node [-A address] [-p port]\n");
+    unsigned long port = 5683, step_ms = TEMPERATURE_MS;
+    for (int option; (option = getopt(argc, argv, "A:p:t:")) != -1;) {
+        bool good = option != '?';
+        if (option == 'A')
+            address = optarg;
+        else if (option == 'p')
+            good = read_number(optarg, 65535, &port);
+        else if (option == 't')
+            good = read_number(optarg, 3600000, &step_ms) && step_ms > 0;
+        if (!good) {
+            fprintf(stderr, "usage: demo-node [-A address] [-p port] [-t milliseconds]\n");
             return 64;
         }
-        *(option == 'A' ? &address : &port_text) = optarg;
-    }
-    unsigned long port = strtoul(port_text, &end, 10);
-    if (*port_text == '\0' || *end != '\0' || port > 65535) {
-        fprintf(stderr, "demo-node: %s is no port\n", port_text);
-        return 64;
     }
     struct demo_node *node = calloc(1, sizeof(*node));
     if (node == NULL)
         return EXIT_FAILURE;
+    node->step_ms = (unsigned)step_ms;
     snprintf(node->light, sizeof(node->light), "off");
     snprintf(node->guarded, sizeof(node->guarded), "first");
     node->guarded_version = 1;
