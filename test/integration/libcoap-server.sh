@@ -24,4 +24,6 @@ check 200 'done' "$target/async?1"
 check 200 '*</example_data>*' "$target/.well-known/core"
 check_field Content-Type application/link-format
 check 400 'CoAP server returned 4.05*' -H 'Accept: text/plain' -X DELETE "$target/"
+# It tells the time once a second.
+check_events "$target/time" -s live -d : -d : -d :
 finish

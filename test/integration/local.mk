@@ -12,6 +12,7 @@ SCENARIOS = test/integration/auto_observe.scn test/integration/bad_input.scn \
 	test/integration/discovery.scn \
 	test/integration/echo.scn \
 	test/integration/error.scn \
+	test/integration/events.scn \
 	test/integration/http.scn \
 	test/integration/leap.scn \
 	test/integration/media.scn \
@@ -22,6 +23,8 @@ SCENARIOS = test/integration/auto_observe.scn test/integration/bad_input.scn \
 	test/integration/node_life.scn \
 	test/integration/nodes.scn \
 	test/integration/observe_config.scn \
+	test/integration/observe.scn test/integration/observe_clock.scn \
+	test/integration/observe_refresh.scn test/integration/observe_restart.scn \
 	test/integration/option.scn \
 	test/integration/parallel.scn \
 	test/integration/prefer.scn \
@@ -29,14 +32,15 @@ SCENARIOS = test/integration/auto_observe.scn test/integration/bad_input.scn \
 	test/integration/security.scn \
 	test/integration/self.scn \
 	test/integration/state.scn \
+	test/integration/sse.scn test/integration/sse_silence.scn test/integration/sse_slow.scn \
 	test/integration/status.scn \
 	test/integration/template.scn \
 	test/integration/uri.scn
 TESTS += $(SCENARIOS)
-EXTRA_DIST += $(SCENARIOS) test/integration/memory.scn
+EXTRA_DIST += $(SCENARIOS) test/integration/memory.scn test/integration/sse_memory.scn
 # The sanitizers bring an allocator of their own.
 if !SANITIZERS
-TESTS += test/integration/memory.scn
+TESTS += test/integration/memory.scn test/integration/sse_memory.scn
 endif
 
 # A hundred thousand targets, and what stays in memory.
@@ -92,7 +96,7 @@ test_integration_hostile_nodes_LDADD =
 TESTS += test/integration/hostile_nodes
 
 # Real CoAP servers; one that is not installed is skipped.
-PEERS = test/integration/zone.sh test/integration/peer-demo-node.sh test/integration/peer-libcoap-notls.sh \
+PEERS = test/integration/zone.sh test/integration/vanish.sh test/integration/peer-demo-node.sh test/integration/peer-libcoap-notls.sh \
 	test/integration/peer-libcoap-openssl.sh test/integration/peer-node-coap.sh \
 	test/integration/peer-lossy-libcoap.sh test/integration/peer-lossy-node-coap.sh \
 	test/integration/peer-large-libcoap.sh test/integration/peer-large-node-coap.sh

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// A CoAP server on node-coap with one text resource, one JSON resource, one that answers late.
+// A CoAP server on node-coap with one text resource, one JSON resource, one that answers late, one that
+// tells of changes.
 'use strict';
 const coap = require('coap');
 
@@ -11,6 +12,12 @@ const server = coap.createServer((request, response) => {
         response.setOption('Content-Format', 'application/json');
         response.setOption('ETag', Buffer.from('0a1b', 'hex'));
         response.end('{"t":21.5}');
+    } else if (path === '/ticks' && request.headers.Observe === 0) {
+        let count = 0;
+        response.setOption('Content-Format', 'text/plain');
+        response.write(`tick ${++count}`);
+        const timer = setInterval(() => response.write(`tick ${++count}`), 100);
+        response.on('finish', () => clearInterval(timer));
     } else if (path === '/late') {
         setTimeout(() => response.end('at last'), 1000);
     } else if (request.method === 'PUT' || request.method === 'POST') {

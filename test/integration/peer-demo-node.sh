@@ -4,7 +4,7 @@
 # shellcheck source=test/integration/peers.sh
 . "${srcdir:-.}/test/integration/peers.sh"
 needs curl
-start node ready test/tools/demo-node -p 0
+start node ready test/tools/demo-node -p 0 -t 300
 start_gateway "${ready##*:}"
 
 check 200 off "$target/kitchen/light"
@@ -31,4 +31,7 @@ check 406 '*' -H 'Accept: application/xml' "$target/reading"
 check 400 'CoAP server returned 4.05*' -H 'Accept: text/plain' -X DELETE "$target/temperature"
 check 200 '*</kitchen/light>*' "$target/.well-known/core"
 check_field Content-Type application/link-format
+check_events "$target/temperature" -s live -d 2 -d 2 -d 2 -d 2
+check_events "$target/kitchen/light" -s live -d on
+check_events "$target/log" -s live -d '"content_format":null,"b64":"bGluZSAwMDA6'
 finish

@@ -26,4 +26,5 @@ check 200 '{"t":21.5}' "$target/reading"
 check_field Content-Type application/json
 check_field ETag '"0a1b"'
 check 200 'at last' "$target/late"
+check_events "$target/ticks" -s live -d "tick 1" -d "tick 2" -d "tick 3"
 finish

@@ -128,6 +128,20 @@ check_field() {
     esac
 }
 
+# check_events TARGET option...: the reader of event streams gets what its options say
+check_events() {
+    checks=$((checks + 1))
+    wanted=${1#"$gateway"}
+    shift
+    if test/tools/sse-reader "$@" "${gateway#http://}" "$wanted" >"$work/events" 2>&1; then
+        echo "ok: events of $wanted: $*"
+    else
+        failures=$((failures + 1))
+        echo "FAIL: events of $wanted: $*"
+        cat "$work/events"
+    fi
+}
+
 # The gateway must also end well: exit code 0, nothing found by the sanitizers.
 finish() {
     pid=${started%% *}
