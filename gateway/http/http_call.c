@@ -110,6 +110,16 @@ static void make_id(struct http_call *call)
              (unsigned)server->id_counter);
 }
 
+/* libmicrohttpd would keep a record of each argument of the query, for which nobody asks: some 150
+ * fill a connection's memory, and then it closes without an answer. It looks for them in its own
+ * copy of the target, behind this callback. */
+static void hide_arguments(const char *target)
+{
+    char *mark = strchr(target, '?');
+    if (mark != NULL && mark[1] != '\0')
+        mark[1] = '\0';
+}
+
 void *http_call_begin(void *handle, const char *target, struct MHD_Connection *connection)
 {
     (void)handle;
@@ -125,6 +135,7 @@ void *http_call_begin(void *handle, const char *target, struct MHD_Connection *c
     call->state = HTTP_CALL_HEAD;
     call->began_us = timers_precise_us(server->timers);
     call->target = strdup(target);
+    hide_arguments(target);
     make_id(call);
     call->charge = sizeof(*owner) + owner->daemon->pool_bytes + LIBRARY_CHARGE;
     memory_account_add(core_memory(server->core), call->charge);
