@@ -15,7 +15,12 @@
  * what the daemons do that have something to do in it, however many others there are.
  */
 
-enum { STREAM_LOOK_US = 30000000 };
+enum {
+    STREAM_LOOK_US = 30000000,
+    /* When thousands of streams have news at once, datagrams and timers are not to wait until all
+     * are told: a full daemon takes some milliseconds. */
+    RUNS_PER_TURN = 4,
+};
 
 static void on_accept_again(void *handle)
 {
@@ -91,12 +96,14 @@ struct http_daemon *http_server_daemon(struct http_server *server)
 bool http_server_run(void *handle)
 {
     struct http_server *server = handle;
-    struct http_daemon_list due = TAILQ_HEAD_INITIALIZER(due);
-    struct http_daemon *daemon;
+    /* Those that are marked from now on stand behind it, and wait for the next turn. */
+    const struct http_daemon *last = TAILQ_LAST(&server->dirty, http_daemon_list);
+    bool is_last = last == NULL;
     server->run_count++;
-    TAILQ_CONCAT(&due, &server->dirty, dirty_link);
-    while ((daemon = TAILQ_FIRST(&due)) != NULL) {
-        TAILQ_REMOVE(&due, daemon, dirty_link);
+    for (int i = 0; i < RUNS_PER_TURN && !is_last; i++) {
+        struct http_daemon *daemon = TAILQ_FIRST(&server->dirty);
+        is_last = daemon == last;
+        TAILQ_REMOVE(&server->dirty, daemon, dirty_link);
         daemon->is_dirty = false;
         http_daemon_run(daemon);
         if (http_daemon_is_spare(daemon))

@@ -141,6 +141,23 @@ START_TEST(only_daemons_with_something_to_do_run)
 }
 END_TEST
 
+START_TEST(no_turn_is_longer_than_a_few_daemons_take)
+{
+    struct http_daemon *daemon;
+    for (int i = 0; i < 6; i++)
+        ck_assert_ptr_nonnull(http_daemon_new(server));
+    TAILQ_FOREACH(daemon, &server->daemons, link)
+    http_daemon_mark(daemon);
+    ck_assert(http_server_run(server));
+    ck_assert_uint_eq(count_daemons(), 3); /* those that have run and are not needed have gone */
+    ck_assert(!http_server_run(server));
+    ck_assert_uint_eq(count_daemons(), 1);
+    connect_client(0, "/now");
+    close_clients(0, 1);
+    turn_until_quiet();
+}
+END_TEST
+
 START_TEST(a_daemon_of_old_limits_stays_as_long_as_its_streams)
 {
     connect_client(0, "/stream=hi");
@@ -195,6 +212,7 @@ int main(void)
     tcase_add_test(tests, another_daemon_stands_beside_a_full_one_and_goes_when_it_is_empty);
     tcase_add_test(tests, what_becomes_free_is_filled_before_another_daemon_is);
     tcase_add_test(tests, only_daemons_with_something_to_do_run);
+    tcase_add_test(tests, no_turn_is_longer_than_a_few_daemons_take);
     tcase_add_test(tests, a_daemon_of_old_limits_stays_as_long_as_its_streams);
     tcase_add_test(tests, without_memory_for_another_daemon_the_newest_takes_more);
     tcase_add_test(tests, freeing_ends_the_streams_of_all_daemons);

@@ -135,6 +135,26 @@ START_TEST(the_head_is_sent_when_there_is_no_event_yet)
 }
 END_TEST
 
+START_TEST(a_large_event_goes_out_in_pieces)
+{
+    enum { LENGTH = 40000 };
+    static char event[LENGTH + 1];
+    struct client client;
+    struct stream *stream = open_stream(&client);
+    memset(event, 'x', LENGTH);
+    stream_say(stream, event);
+    stream_finish(stream);
+    client_await_close(&client);
+    ck_assert(client_has(&client, "xx\r\n0\r\n\r\n"));
+    size_t count = 0;
+    for (size_t i = 0; i < client.length; i++)
+        count += client.answer[i] == 'x';
+    ck_assert_uint_eq(count, LENGTH);
+    close(client.fd);
+    turn_until_quiet();
+}
+END_TEST
+
 /* The exchange ends, and is told of to the log and the metrics, when the stream begins. */
 START_TEST(an_exchange_ends_when_its_stream_begins)
 {
@@ -511,6 +531,7 @@ int main(void)
     tcase_add_test(tests, events_are_chunks_that_are_sent_at_once);
     tcase_add_test(tests, http_1_0_reads_until_the_connection_closes);
     tcase_add_test(tests, the_head_is_sent_when_there_is_no_event_yet);
+    tcase_add_test(tests, a_large_event_goes_out_in_pieces);
     tcase_add_test(tests, an_exchange_ends_when_its_stream_begins);
     tcase_add_test(tests, an_idle_stream_costs_no_turn);
     tcase_add_test(tests, a_client_that_leaves_an_idle_stream_is_noticed_at_once);
