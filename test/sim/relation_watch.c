@@ -252,7 +252,8 @@ void relation_watch_came(struct place *place, const struct wire_record *record,
     if (record == NULL && message->type == WIRE_ACK && !has_number)
         return;
     if (has_number && !is_newer(relation, number, world->now_us) &&
-        (record == NULL || (message->type != WIRE_ACK && number != relation->number)))
+        (record == NULL ||
+         (message->type != WIRE_ACK && number != relation->number && relation->is_registered)))
         return;
     if (has_number) {
         relation->has_number = true;
@@ -288,8 +289,10 @@ void relation_watch_failed(struct place *place, const struct wire_record *record
     TAILQ_FOREACH(relation, &place->relations, link)
     {
         if (relation->token_length == record->token_length &&
-            memcmp(relation->token, record->token, record->token_length) == 0)
+            memcmp(relation->token, record->token, record->token_length) == 0) {
             relation->is_troubled = true;
+            relation->is_registered = false;
+        }
     }
 }
 
@@ -301,7 +304,7 @@ bool relation_watch_may_be_wanted(const struct wire_relation *relation)
 
 bool relation_watch_is_wanted(const struct wire_relation *relation)
 {
-    return !relation->has_ended && relation->audience->listening > 0 &&
+    return !relation->has_ended && relation->is_registered && relation->audience->listening > 0 &&
            relation->generation == relation->audience->generation;
 }
 
@@ -348,8 +351,9 @@ static void judge_refreshed(struct place *place, const struct wire_relation *rel
         message_layer_find_endpoint(request_layer_messages(world->requests), &place->address);
     uint64_t wait_us = relation->max_age_us;
 
-    if (!relation_watch_is_wanted(relation) || relation->is_troubled || relation->news_us == 0 ||
-        world->scenario.settings.is_non_confirmable ||
+    if (relation->has_ended || relation->audience->listening == 0 ||
+        relation->generation != relation->audience->generation || relation->is_troubled ||
+        relation->news_us == 0 || world->scenario.settings.is_non_confirmable ||
         world->scenario.settings.queue_per_node < world->subscriber_count ||
         relation->asked_us > relation->news_us || place->node->failed_us >= relation->news_us ||
         world->scenario.memory_per_million > 0 || world->scenario.has_blocks ||
@@ -390,8 +394,9 @@ void relation_watch_judge_rest(struct world *world)
             struct wire_message message = {.token_length = (uint8_t)length};
             memcpy(message.token, token, length);
             const struct wire_relation *relation = relation_watch_find(place, &message);
-            if (relation == NULL && place->home != place)
-                relation = relation_watch_find(place->home, &message);
+            for (unsigned k = world->scenario.nodes + 1; k < world->place_count; k++)
+                if (relation == NULL && world->places[k].node == place)
+                    relation = relation_watch_find(&world->places[k], &message);
             judge_that(world->judge, INVARIANT_NO_REST,
                        relation != NULL &&
                            (relation->has_ended || world->scenario.memory_per_million > 0 ||

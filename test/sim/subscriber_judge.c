@@ -107,6 +107,19 @@ static struct subscriber_target *find_target(struct subscriber *subscriber, cons
     return NULL;
 }
 
+/* The end has a cause, as the status that it is told with would have one. */
+static void judge_gone(const struct subscriber *subscriber, const struct subscriber_target *target,
+                       const char *text)
+{
+    const char *at = strstr(text, "\"status\":");
+    unsigned status = at == NULL ? 0 : (unsigned)strtoul(at + 9, NULL, 10);
+
+    judge_that(subscriber->world->judge, INVARIANT_STATE_EVENTS,
+               has_cause_of(subscriber, target, status),
+               "subscriber %u: told for no reason that node %u /r%u has gone: %.100s",
+               subscriber->number, target->node, target->resource, text);
+}
+
 static void judge_state(struct subscriber *subscriber, const struct event *event)
 {
     struct judge *judge = subscriber->world->judge;
@@ -139,12 +152,7 @@ static void judge_state(struct subscriber *subscriber, const struct event *event
         subscriber_count_as(subscriber, target, COUNT_LISTENING);
     if (state != SSE_STATE_GONE)
         return;
-    const char *status = strstr(bytes_text(event->data), "\"status\":404");
-    judge_that(judge, INVARIANT_STATE_EVENTS,
-               status == NULL ||
-                   node_had_value(subscriber->world, target->node, target->resource, 0, 0),
-               "subscriber %u: told that node %u /r%u has gone, but it never was",
-               subscriber->number, target->node, target->resource);
+    judge_gone(subscriber, target, bytes_text(event->data));
     subscriber_count_as(subscriber, target, COUNT_NONE);
 }
 
@@ -318,6 +326,11 @@ static void judge_value(struct subscriber *subscriber, const struct event *event
                subscriber->number, value, id);
     if (value == 0 || !is_id)
         return;
+    judge_that(
+        world->judge, INVARIANT_POLLED_CHANGES,
+        subscriber->pace != PACE_EAGER || world->scenario.traits[target->node].observes ||
+            target->value != value || target->id.epoch != number.epoch || subscriber->events == 0,
+        "subscriber %u: v%u comes again, and nothing was changed", subscriber->number, value);
     judge_number(subscriber, target, &number);
     judge_id(subscriber, target, id, value);
     judge_order(subscriber, target, value);
@@ -377,6 +390,14 @@ static void judge_live(const struct subscriber *subscriber, const struct subscri
                (double)(world->now_us - until_us) / S);
 }
 
+static bool are_all_gone(const struct subscriber *subscriber)
+{
+    for (unsigned i = 0; i < subscriber->target_count; i++)
+        if (!subscriber->targets[i].has_state || subscriber->targets[i].told != SSE_STATE_GONE)
+            return false;
+    return true;
+}
+
 void subscriber_judge_now(struct subscriber *subscriber)
 {
     const struct world *world = subscriber->world;
@@ -397,6 +418,9 @@ void subscriber_judge_now(struct subscriber *subscriber)
                                 HEARTBEAT_LATE_S * (uint64_t)S + world_slack_us(world),
                "subscriber %u has heard nothing for %.3f s", subscriber->number,
                (double)silent_us / S);
+    if (!subscriber->is_reading_due)
+        judge_that(world->judge, INVARIANT_STATE_EVENTS, !are_all_gone(subscriber),
+                   "subscriber %u: all has gone, and the stream does not end", subscriber->number);
     for (unsigned i = 0; i < subscriber->target_count; i++)
         if (!subscriber->is_reading_due)
             judge_live(subscriber, &subscriber->targets[i]);

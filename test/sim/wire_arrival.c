@@ -163,7 +163,8 @@ static void came_response(struct place *place, const struct wire_message *messag
     bool may_be_told = relation != NULL && relation_watch_may_be_wanted(relation);
 
     if (relation != NULL) {
-        is_doubtful |= record != NULL || is_told != may_be_told;
+        is_doubtful |= record != NULL ? !may_be_told || relation->audience->doubtful > 0
+                                      : is_told != may_be_told;
         is_doubtful &= !is_told;
         is_welcome |= is_told;
     }

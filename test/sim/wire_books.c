@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "memory.h"
+#include "relation_watch.h"
 #include "settings.h"
 
 /*
@@ -138,6 +139,7 @@ void wire_drop_spent(struct place *place)
             continue;
         wire_close(place, record);
         place->node->failed_us = place->world->now_us;
+        relation_watch_failed(place, record);
         if (place->is_silent || record->first_us < place->answered_us)
             continue;
         place->is_silent = true;

@@ -47,6 +47,7 @@ INVARIANT(STATE_EVENTS, "state-events",
           "a state is told before the first value, each in its turn, and gone at the end alone")
 INVARIANT(NEWER_VALUE, "newer-value",
           "no subscriber is told an older value behind a newer one of a node's life")
+INVARIANT(POLLED_CHANGES, "polled-changes", "of what is polled only changes are told")
 INVARIANT(IDS, "ids", "the id of an event names one value, and ids count without a gap")
 INVARIANT(LIVE, "live", "what is told to be live is not older than its Max-Age")
 INVARIANT(HEARTBEAT, "heartbeat", "no stream is silent for longer than the heartbeat")
