@@ -10,4 +10,5 @@ test_evidence_libcoap_facts_SOURCES = test/evidence/libcoap-facts.c test/evidenc
 	test/tools/expression.c test/tools/expression.h
 test_evidence_libcoap_facts_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/test/tools
 test_evidence_libcoap_facts_LDADD = $(LIBCOAP_LIBS)
-EXTRA_DIST += doc/why/blockwise.md doc/why/message-layer.md
+EXTRA_DIST += doc/why/blockwise.md doc/why/many-streams.md doc/why/message-layer.md \
+	doc/why/observe.md doc/why/streams.md
