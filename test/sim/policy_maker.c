@@ -75,6 +75,7 @@ struct policy *world_make_policy(const struct world *world)
         .registrations_per_node = scenario->registrations_per_node,
         .poll_minimum_ms = scenario->poll_minimum_ms,
     };
+    policy->auto_observe = scenario->auto_observe;
     policy->stream_limits = (struct stream_limits){
         .streams = scenario->streams_max,
         .queue = scenario->stream_queue,

@@ -36,7 +36,10 @@ struct audience_book *relation_watch_audience(struct world *world, unsigned node
             return audience;
     }
     audience = memory_take(sizeof *audience);
-    *audience = (struct audience_book){.node = node, .wish = *wish, .empty_us = world->now_us};
+    *audience = (struct audience_book){.node = node,
+                                       .wish = *wish,
+                                       .is_auto = world->scenario.auto_observe,
+                                       .empty_us = world->now_us};
     TAILQ_INSERT_TAIL(&world->audiences, audience, link);
     return audience;
 }
@@ -99,7 +102,7 @@ static void judge_single(const struct place *place, const struct wire_relation *
         judge_that(place->world->judge, INVARIANT_ONE_REGISTRATION,
                    other == relation || other->has_ended || other->audience != relation->audience ||
                        other->generation != relation->generation ||
-                       relation->audience->doubtful > 0 ||
+                       relation->audience->doubtful > 0 || relation->audience->is_auto ||
                        place->node->moved_us > other->asked_us ||
                        place->world->scenario.memory_per_million > 0,
                    "node %u /r%d: registered with token %02x%02x.., and %02x%02x.. has not ended",
@@ -129,7 +132,8 @@ static void judge_refresh(const struct place *place, const struct wire_relation 
     uint64_t age_us = world->now_us - relation->news_us;
 
     if (relation->is_troubled || relation->news_us == 0 || world->scenario.has_blocks ||
-        place->node->failed_us >= relation->news_us || world->scenario.memory_per_million > 0)
+        relation->audience->is_auto || place->node->failed_us >= relation->news_us ||
+        world->scenario.memory_per_million > 0)
         return;
     uint64_t wait_us = relation->is_registered ? REFRESH_MIN_S * (uint64_t)S : 0;
     uint64_t least_us = relation->max_age_us + wait_us;
@@ -150,8 +154,8 @@ void relation_watch_sent(struct place *place, const struct wire_record *record,
     if (record->wish.observe < 0)
         return;
     judge_that(world->judge, INVARIANT_OBSERVE_WANTED,
-               world->scenario.subscribers > 0 && record->wish.observe <= 1 &&
-                   record->wish.mark[0] != 'h' && message->code == 1,
+               (world->scenario.subscribers > 0 || world->scenario.auto_observe) &&
+                   record->wish.observe <= 1 && record->wish.mark[0] != 'h' && message->code == 1,
                "node %u /r%d: Observe %d for nobody, code %u, q=%s", place->index,
                record->wish.resource, record->wish.observe, message->code, record->wish.mark);
     if (record->wish.observe == 1) {
@@ -180,6 +184,7 @@ void relation_watch_sent(struct place *place, const struct wire_record *record,
     }
     judge_that(world->judge, INVARIANT_OBSERVE_WANTED,
                relation->audience->waiting + relation->audience->listening > 0 ||
+                   relation->audience->is_auto ||
                    relation->audience->empty_us + world_slack_us(world) >= world->now_us ||
                    world->scenario.reloads,
                "node %u /r%d: registered, and nobody has listened for %.3f s", place->index,
@@ -204,9 +209,10 @@ bool relation_watch_is_earlier(const struct wire_relation *relation, uint64_t no
 
     /* What comes of a cancelled relation is reset, and its last request is waited for. */
     if (message->type != WIRE_ACK && wire_find(message, WIRE_OBSERVE) != NULL &&
-        (record->wish.observe == 1 || !relation_watch_may_be_wanted(relation)))
+        (record->wish.observe == 1 || relation->audience->is_auto ||
+         !relation_watch_may_be_wanted(relation)))
         return true;
-    return message->type != WIRE_ACK && record->wish.observe == 0 && relation->is_registered &&
+    return message->type != WIRE_ACK && record->wish.observe == 0 && relation->has_number &&
            wire_find(message, WIRE_OBSERVE) != NULL && number != relation->number &&
            !is_newer(relation, number, now_us);
 }
@@ -298,8 +304,9 @@ void relation_watch_failed(struct place *place, const struct wire_record *record
 
 bool relation_watch_may_be_wanted(const struct wire_relation *relation)
 {
-    return relation->audience->waiting + relation->audience->listening > 0 &&
-           relation->generation == relation->audience->generation;
+    return relation->audience->is_auto ||
+           (relation->audience->waiting + relation->audience->listening > 0 &&
+            relation->generation == relation->audience->generation);
 }
 
 bool relation_watch_is_wanted(const struct wire_relation *relation)
@@ -328,7 +335,7 @@ static void judge_deregistered(struct place *place, const struct wire_relation *
     const struct audience_book *audience = relation->audience;
 
     if (!relation->is_registered || relation->has_ended || relation->is_troubled ||
-        audience->waiting + audience->listening > 0 ||
+        audience->waiting + audience->listening > 0 || audience->is_auto ||
         world->scenario.settings.is_non_confirmable ||
         audience->empty_us + DEREGISTER_S * (uint64_t)S > world->now_us ||
         place->node->failed_us >= relation->news_us || world->scenario.memory_per_million > 0 ||
@@ -365,7 +372,8 @@ static void judge_refreshed(struct place *place, const struct wire_relation *rel
     else if (wait_us < world->scenario.poll_minimum_ms * (uint64_t)MS)
         wait_us = world->scenario.poll_minimum_ms * (uint64_t)MS;
     judge_that(world->judge, INVARIANT_REFRESH_MADE,
-               world->now_us <= relation->news_us + wait_us + S + world_slack_us(world),
+               relation->audience->is_auto ||
+                   world->now_us <= relation->news_us + wait_us + S + world_slack_us(world),
                "node %u /r%d, %02x%02x..: no news for %.3f s, and not asked again after %.0f s",
                place->index, relation->wish.resource, relation->token[0], relation->token[1],
                (double)(world->now_us - relation->news_us) / S, (double)wait_us / S);

@@ -29,6 +29,7 @@ struct audience_book {
     struct wire_wish wish;
     unsigned waiting;    /* have no stream yet, and may be subscribed */
     unsigned listening;  /* have one that has not ended, and are subscribed */
+    bool is_auto;        /* the gateway may be one of it */
     unsigned doubtful;   /* of those who wait: may have been told of the end, and not read it */
     unsigned generation; /* counts how often there was nobody, or the node ended it */
     uint64_t empty_us;   /* since when there is nobody */

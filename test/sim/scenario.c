@@ -430,4 +430,7 @@ void scenario_draw(struct scenario *scenario, uint64_t seed)
     dice_init(&dice, seed, 4);
     if (dice_chance(&dice, 300) && scenario->name[0] != 't')
         scenario_streams(scenario, &dice);
+    dice_init(&dice, seed, 5);
+    if (scenario->cache_entries > 0 && dice_chance(&dice, 200))
+        scenario_auto(scenario, &dice);
 }

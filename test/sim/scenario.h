@@ -71,6 +71,7 @@ struct scenario {
     uint64_t burst_us;         /* mean time between bursts of changes; 0: none */
     uint64_t move_us;          /* mean time between changes of address; 0: none */
     unsigned dead_percent;     /* of worlds: a node never comes back */
+    bool auto_observe;         /* "cache.auto_observe" */
     uint32_t poll_minimum_ms;
     uint32_t heartbeat_ms;
     size_t stream_queue;
@@ -86,5 +87,7 @@ void scenario_draw(struct scenario *scenario, uint64_t seed);
 struct dice;
 void scenario_streams_none(struct scenario *scenario);
 void scenario_streams(struct scenario *scenario, struct dice *dice);
+/* The gateway observes by itself what is asked for often. */
+void scenario_auto(struct scenario *scenario, struct dice *dice);
 
 #endif

@@ -174,3 +174,17 @@ void scenario_streams(struct scenario *scenario, struct dice *dice)
     else if (dice_chance(dice, 80))
         make_days(scenario, dice);
 }
+
+void scenario_auto(struct scenario *scenario, struct dice *dice)
+{
+    scenario->auto_observe = true;
+    for (unsigned i = 0; i < scenario->nodes; i++) {
+        struct model_traits *traits = &scenario->traits[i];
+        if (scenario->subscribers > 0)
+            continue;
+        traits->observes = dice_chance(dice, 800);
+        traits->notify_con_percent = dice_below(dice, 101);
+        traits->renews_percent = dice_chance(dice, 500) ? 0 : dice_below(dice, 101);
+        traits->forgets_observers_permille = sometimes(dice, 200, 10, 500);
+    }
+}

@@ -131,8 +131,8 @@ static bool may_be_cut(const struct place *place, const struct wire_record *reco
 /* The rest of a notification is wanted by nobody when the next one has come. */
 static bool may_be_cancelled(const struct place *place, const struct wire_record *record)
 {
-    return place->world->scenario.subscribers > 0 && record->asking == NULL &&
-           record->asks_at >= 0 && record->wish.observe < 0;
+    return place->world->scenario.has_blocks && record->asking == NULL && record->wish.code == 1 &&
+           record->wish.observe < 0;
 }
 
 /* The node says which block of the body it has; 2.31 and the final answer do. */
@@ -163,7 +163,8 @@ static void came_response(struct place *place, const struct wire_message *messag
     bool may_be_told = relation != NULL && relation_watch_may_be_wanted(relation);
 
     if (relation != NULL) {
-        is_doubtful |= record != NULL ? !may_be_told || relation->audience->doubtful > 0
+        is_doubtful |= record != NULL ? !may_be_told || relation->audience->doubtful > 0 ||
+                                            relation->audience->is_auto
                                       : is_told != may_be_told;
         is_doubtful &= !is_told;
         is_welcome |= is_told;
@@ -182,7 +183,10 @@ static void came_response(struct place *place, const struct wire_message *messag
     is_welcome = record != NULL && (message->type != WIRE_ACK || record->mid == message->mid);
     if (is_welcome) {
         note_confirmed(record, message);
-        if (record->wish.observe < 0 || may_be_told)
+        /* What is no acknowledgement may be a notification as well. */
+        if (may_be_told && message->type != WIRE_ACK)
+            store_watch_told(place, relation, message);
+        else if (record->wish.observe < 0 || may_be_told)
             store_watch_came(place, record, message);
     }
     if (is_earlier || (is_copy && relation != NULL && record != NULL) ||

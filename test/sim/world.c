@@ -29,6 +29,7 @@ enum {
     START_S = 1000,
     AUDIT_S = 5,
     QUIET_S = 300,
+    AUTO_S = 700, /* for so long the gateway observes what nobody asks for any more */
     ENDPOINTS_MAXIMUM = 20000,
     MIDS_SPENT = 60000,
     PENDING_BYTES_MAX = 1024,
@@ -393,7 +394,7 @@ static void judge_quiet(struct world *world)
                observe_count(world->observe), observations_count(world->core),
                streams_count(world->core));
     relation_watch_judge_rest(world);
-    if (world->scenario.subscribers > 0)
+    if (world->scenario.subscribers > 0 || world->scenario.auto_observe)
         nodes_change_all(world);
 }
 
@@ -429,6 +430,8 @@ static uint64_t quiet_us(const struct world *world)
 
     if (world->scenario.has_blocks)
         longest_us += settings->transfer_deadline_ms * (uint64_t)MS;
+    if (world->scenario.auto_observe)
+        longest_us += AUTO_S * (uint64_t)S;
     return longest_us > QUIET_S * (uint64_t)S ? longest_us : QUIET_S * (uint64_t)S;
 }
 
