@@ -56,10 +56,11 @@ bool cache_find(struct cache *cache, const struct cache_key *key, struct cache_f
  * with Echo (CACHE-02, CACHE-10, CACHE-11). False: it is not to be stored. */
 bool cache_may_store(const struct representation *representation, uint32_t *max_age_s);
 /* Stores a representation from whatever source (an answer, a notification) with a reference of its
- * own, in place of one that has arrived no later; one with a later arrival stays. False when it was
- * not stored: it may not be, does not fit within the limits, or memory is short. What was stored
- * before under the key goes then too, unless the response tells nothing of the resource: a 5.xx, a
- * 4.29 or a 4.01 with Echo that may not be stored. */
+ * own, in place of one that has arrived no later; one with a later arrival stays. It counts as
+ * newer than all that is asked for already (cache_begin): a node may repeat an old answer. False
+ * when it was not stored: it may not be, does not fit within the limits, or memory is short. What
+ * was stored before under the key goes then too, unless the response tells nothing of the resource:
+ * a 5.xx, a 4.29 or a 4.01 with Echo that may not be stored. */
 bool cache_store(struct cache *cache, const struct cache_key *key,
                  struct representation *representation);
 /* Forgets one entry; unknown keys are fine. */

@@ -406,7 +406,10 @@ bool cache_store_asked(struct cache *cache, const struct cache_key *key,
         return false;
     }
     entry->change = pending != NULL ? pending->change : entry->target->change;
-    if (pending != NULL && pending->turn != 0)
+    /* What came unasked is newer than all that was asked for before it came. */
+    if (pending == NULL)
+        entry->turn = ++cache->turn;
+    else if (pending->turn != 0)
         entry->turn = pending->turn;
     fill(cache, entry, representation, max_age_s);
     return true;

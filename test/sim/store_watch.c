@@ -19,7 +19,7 @@
  * is one message.
  */
 
-enum { DEFAULT_MAX_AGE_S = 60, POLL_GRACE_S = 5, TURN_S = 5 };
+enum { DEFAULT_MAX_AGE_S = 60, POLL_GRACE_S = 5, TURN_S = 5, WAIT_MAX_S = 200 };
 
 struct store_grant {
     uint32_t value; /* 0: there is none */
@@ -203,6 +203,21 @@ static bool may_have_waited(const struct world *world, const struct store_grant 
     return grant->wish.observe >= 0 && world->now_us - grant->arrived_us < TURN_S * (uint64_t)S;
 }
 
+/* What was told while it was waited for may be newer, and stays in the cache. */
+static bool was_overtaken(const struct store_book *book, size_t index)
+{
+    const struct store_grant *grant = &book->grants[index];
+
+    for (size_t i = index; grant->wish.observe < 0 && i-- > 0;) {
+        const struct store_grant *other = &book->grants[i];
+        if (other->arrived_us + WAIT_MAX_S * (uint64_t)S < grant->arrived_us)
+            break;
+        if (other->is_told && wire_is_same_key(&other->wish, &grant->wish))
+            return true;
+    }
+    return false;
+}
+
 /* Only what clients without wishes want, who have to share it. */
 void store_watch_sent(struct place *place, const struct wire_record *record)
 {
@@ -231,7 +246,7 @@ void store_watch_sent(struct place *place, const struct wire_record *record)
         return;
     for (size_t i = book->grant_count; i-- > 0;) {
         const struct store_grant *grant = &book->grants[i];
-        if (!wire_is_same_key(&grant->wish, wish))
+        if (!wire_is_same_key(&grant->wish, wish) || was_overtaken(book, i))
             continue;
         if (has_changed(book, wish->mark, wish->has_host, grant->sent_us, UINT64_MAX))
             return;

@@ -104,6 +104,29 @@ START_TEST(an_answer_replaces_nothing_that_was_asked_for_later)
 }
 END_TEST
 
+/* A node repeats an answer that was lost as it was, whatever has changed since. */
+START_TEST(an_answer_replaces_no_notification_that_came_while_it_was_waited_for)
+{
+    struct cache_pending before = {0}, after = {0};
+    struct representation *old, *new;
+
+    ck_assert_int_eq(cache_begin(w.cache, key_of("a"), &before), 0);
+    ck_assert(store("a", "told"));
+    advance(1);
+    old = respond(REST_CODE(2, 5), 60, "old");
+    ck_assert(!cache_store_pending(w.cache, key_of("a"), &before, old));
+    cache_end(w.cache, &before);
+    assert_payload(key_of("a"), "told");
+    ck_assert_int_eq(cache_begin(w.cache, key_of("a"), &after), 0);
+    new = respond(REST_CODE(2, 5), 60, "new");
+    ck_assert(cache_store_pending(w.cache, key_of("a"), &after, new));
+    cache_end(w.cache, &after);
+    assert_payload(key_of("a"), "new");
+    representation_release(old);
+    representation_release(new);
+}
+END_TEST
+
 START_TEST(clearing_outdates_what_is_under_way)
 {
     struct cache_pending pending = {0};
@@ -153,6 +176,7 @@ int main(void)
     tcase_add_test(tests, a_change_outdates_what_is_under_way);
     tcase_add_test(tests, an_outdated_answer_replaces_nothing_from_after_the_change);
     tcase_add_test(tests, an_answer_replaces_nothing_that_was_asked_for_later);
+    tcase_add_test(tests, an_answer_replaces_no_notification_that_came_while_it_was_waited_for);
     tcase_add_test(tests, clearing_outdates_what_is_under_way);
     tcase_add_test(tests, what_is_under_way_survives_evictions_and_limits);
     tcase_set_timeout(tests, 60);
