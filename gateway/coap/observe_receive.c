@@ -261,11 +261,37 @@ static enum relation_errand end_errand(struct relation *relation)
     return errand;
 }
 
+/* Who kept silent all the time is not told of others that have ended: it is reset when it sends
+ * something. The one that is sent already runs on. */
+static void drop_farewells(struct observe *layer, const struct endpoint_address *peer)
+{
+    struct relation *relation, *next;
+
+    for (relation = TAILQ_FIRST(&layer->relations); relation != NULL; relation = next) {
+        next = TAILQ_NEXT(relation, link);
+        if (relation->id != 0 || !endpoint_address_equal(&relation->peer, peer))
+            continue;
+        relation_drop_waiting(relation);
+        if (relation->request_id == 0)
+            relation_free(relation);
+    }
+}
+
+static void end_cancelled(struct relation *relation, const struct request_report *report)
+{
+    struct observe *layer = relation->layer;
+    struct endpoint_address peer = relation->peer;
+
+    relation_free(relation);
+    if (report->is_spent && !report->was_heard)
+        drop_farewells(layer, &peer);
+}
+
 static void errand_failed(struct relation *relation, enum request_failure failure,
                           const struct request_report *report)
 {
     if (relation->id == 0) {
-        relation_free(relation);
+        end_cancelled(relation, report);
         return;
     }
     if (failure == REQUEST_RESET)

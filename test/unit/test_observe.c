@@ -371,6 +371,34 @@ START_TEST(a_deregistration_that_is_not_answered_is_given_up)
 }
 END_TEST
 
+START_TEST(a_peer_that_is_silent_at_one_deregistration_is_sent_no_other)
+{
+    watch_answered(0, 7, 5);
+    watch_answered(1, 7, 5);
+    watch_answered(2, 7, 5);
+    cancel(0);
+    expect_errand(0, "obs=1");
+    cancel(1);
+    cancel(2);
+    clock_advance(w.timers, 94000);
+    /* The second has taken its place when the first one ends. */
+    for (unsigned i = 1; i < 5; i++)
+        expect_errand(0, "obs=1");
+    for (unsigned i = 0; i < 60; i++)
+        clock_advance(w.timers, 60000);
+    while (w.read < w.channel.count)
+        expect_errand(1, "obs=1");
+    fake_channel_deliver_empty(&w.channel, &w.node, PDU_RST, 1);
+    clock_advance(w.timers, 3600000);
+    expect_nothing();
+    notify_expecting(2, PDU_RST, "obs=8", 0, 5);
+    /* One that ends later is told again. */
+    watch_answered(3, 7, 5);
+    cancel(3);
+    expect_errand(3, "obs=1");
+}
+END_TEST
+
 START_TEST(cancelling_before_the_registration_was_sent_sends_nothing)
 {
     start(0, REST_GET, "other", 0);
@@ -513,6 +541,7 @@ static Suite *make_suite(void)
     tcase_add_test(notification, a_notification_with_a_bad_critical_option_is_reset_and_told_once);
     tcase_add_test(end, cancelling_deregisters_at_once);
     tcase_add_test(end, a_deregistration_that_is_not_answered_is_given_up);
+    tcase_add_test(end, a_peer_that_is_silent_at_one_deregistration_is_sent_no_other);
     tcase_add_test(end, cancelling_before_the_registration_was_sent_sends_nothing);
     tcase_add_test(end, cancelling_before_the_first_answer_deregisters_behind_it);
     tcase_add_test(end, dropping_tells_the_peer_nothing);
