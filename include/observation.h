@@ -120,7 +120,7 @@ struct representation *observation_refusal(const struct observation *observation
 /* Where messages go, and under which policy it began. */
 const struct endpoint_address *observation_peer(const struct observation *observation);
 /* Whether one with these roles may see the resource, as a target that he named, at the address
- * where the node is by now (access rules of its policy; names in rules that are not known count as
+ * where the node is by now (access rules in force now; names in rules that are not known count as
  * refused). Behind an upstream proxy every address of the proxy will do. */
 bool observation_judge(const struct observation *observation, unsigned roles);
 

@@ -300,8 +300,7 @@ static void due(void *handle)
 static void fail_unanswered(struct observation *observation, enum request_failure failure,
                             const struct request_report *report)
 {
-    bool is_lost =
-        observation->node != NULL && node_state_of(observation->node) == NODE_UNREACHABLE;
+    bool is_lost = observation_is_lost(observation);
 
     if (failure == REQUEST_UNREACHABLE)
         go_offline(observation, PROBLEM_UNREACHABLE, 502);

@@ -8,6 +8,7 @@
  */
 
 #include "core_private.h"
+#include "node.h"
 #include "policy.h"
 #include "representation.h"
 
@@ -46,6 +47,24 @@ void observation_init_asking(struct observation *observation)
     observation->wait.handle = observation;
 }
 
+bool observation_is_lost(const struct observation *observation)
+{
+    return observation->node != NULL && node_state_of(observation->node) == NODE_UNREACHABLE;
+}
+
+/* A node that is known to be silent is not told: what it sends later is reset. */
+void observation_end_relation(struct observation *observation)
+{
+    struct observe *observe = observation->table->core->options.observe;
+
+    if (observation_is_lost(observation))
+        observe_drop(observe, observation->relation);
+    else
+        observe_cancel(observe, observation->relation);
+    observation->relation = 0;
+    observation->is_asking = false;
+}
+
 void observation_stop_asking(struct observation *observation)
 {
     const struct core *core = observation->table->core;
@@ -53,9 +72,7 @@ void observation_stop_asking(struct observation *observation)
     timers_disarm(core->options.timers, &observation->again);
     names_forget(&observation->wait);
     cache_end(core->cache, &observation->pending);
-    observe_cancel(core->options.observe, observation->relation);
-    observation->relation = 0;
-    observation->is_asking = false;
+    observation_end_relation(observation);
 }
 
 struct inquiry observation_inquiry(struct observation *observation)

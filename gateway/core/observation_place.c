@@ -122,6 +122,8 @@ bool observation_judge(const struct observation *observation, unsigned roles)
 
     representation_read(observation->request, &request);
     target.is_chosen_by_client = !observation->policy->has_upstream_proxy;
+    /* The rules may have been changed since it began. */
+    target.policy = observation->table->core->policy;
     target.roles = roles;
     objection = target_object(&target, &observation->place->address);
     return objection.verdict == ACCESS_ALLOWED && !objection.is_self;
@@ -142,17 +144,13 @@ static void ask_who_follows(struct observation *observation)
 
 static bool move(struct observation *observation, const struct endpoint_address *address)
 {
-    struct observe *observe = observation->table->core->options.observe;
-
     if (endpoint_address_equal(&observation->place->address, address))
         return true;
+    observation_end_relation(observation);
     if (observation_settle(observation, address) != 0) {
         observation_retry(observation);
         return false;
     }
-    observe_cancel(observe, observation->relation);
-    observation->relation = 0;
-    observation->is_asking = false;
     ask_who_follows(observation);
     return observation_is_wanted(observation);
 }
@@ -203,6 +201,9 @@ static void await_name(struct observation *observation, const char *name)
 {
     struct core *core = observation->table->core;
 
+    /* The name service may take its time: nobody waits for it with a value that counts as live. */
+    if (observation_is_lost(observation))
+        observation_set_state(observation, SSE_STATE_OFFLINE, PROBLEM_SILENT, 504);
     if (names_ask(core->names, name, &observation->wait) == 0)
         observation_ask_after(observation, NAME_PATIENCE_US);
     else
@@ -283,12 +284,12 @@ void observations_node_changed(struct core *core, const struct endpoint_address 
         return;
     TAILQ_FOREACH(observation, &place->observations, neighbour)
     {
-        bool is_lost =
-            observation->node != NULL && node_state_of(observation->node) == NODE_UNREACHABLE;
+        bool is_lost = observation_is_lost(observation);
 
+        /* What is asked already is not asked elsewhere. */
         if (is_lost && observation->state != SSE_STATE_OFFLINE)
             observation->is_recovering = true;
-        else if (is_lost || !observation->waits_for_sign)
+        else if (is_lost || !observation->waits_for_sign || observation->is_asking)
             continue;
         observation_ask_after(observation, 0);
     }

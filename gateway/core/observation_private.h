@@ -137,6 +137,10 @@ void observation_refuse(struct observation *observation, struct subscription *su
 
 /* observation_ask.c */
 void observation_init_asking(struct observation *observation);
+/* The node has been found silent. */
+bool observation_is_lost(const struct observation *observation);
+/* Nobody wants to hear from where messages went until now. */
+void observation_end_relation(struct observation *observation);
 /* Nothing is asked any more. */
 void observation_stop_asking(struct observation *observation);
 /* Whether what it gets may be stored. */

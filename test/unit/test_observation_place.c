@@ -82,11 +82,51 @@ START_TEST(a_node_that_has_moved_is_found_by_its_name)
     fixture_resolve("192.0.2.2", NULL);
     ck_assert_uint_eq(observe_fake.count, 2);
     ck_assert(!observe_fake.relations[0].is_open);
-    ck_assert(observe_fake.relations[0].was_told);
+    /* Nobody hears it where the node was. */
+    ck_assert(!observe_fake.relations[0].was_told);
     ck_assert_int_eq(relation_last()->peer.bytes[3], 2);
     ck_assert_uint_eq(relation_last()->peer.port, 5683);
     relation_value(relation_last(), "22", 30);
     watcher_assert_heard(&first, "live 22");
+}
+END_TEST
+
+START_TEST(a_node_that_is_lost_is_offline_while_its_name_is_asked_for)
+{
+    ck_assert_int_eq(watcher_open_at(&first, "hall", "/t", "192.0.2.9", NULL), OBSERVATION_OPENED);
+    fixture_advance(0);
+    relation_value(relation_last(), "21", 3600);
+    ck_assert_int_eq(fixture_get("/nodes/kitchen/x"), EXCHANGE_PARKED);
+    fixture_fail(REQUEST_TIMED_OUT, &observing_spent);
+    fixture_advance(0);
+    ck_assert_uint_eq(fixture.question_count, 1);
+    watcher_assert_heard(&first, "live 21 offline:silent/504");
+    fixture_resolve("192.0.2.2", NULL);
+    relation_value(relation_last(), "22", 30);
+    watcher_assert_heard(&first, "live 22");
+}
+END_TEST
+
+START_TEST(a_sign_of_life_does_not_turn_it_from_an_address_that_is_being_asked)
+{
+    const struct request_report sent = {.transmissions = 1};
+    struct endpoint_address peer = observing_address("192.0.2.2");
+
+    ck_assert_int_eq(watcher_open_at(&first, "192.0.2.1", "/t", "192.0.2.1", "192.0.2.2"),
+                     OBSERVATION_OPENED);
+    fixture_advance(0);
+    relation_fail(relation_last(), REQUEST_UNREACHABLE, &sent);
+    relation_fail(relation_last(), REQUEST_UNREACHABLE, &sent);
+    fixture_advance(5000);
+    relation_fail(relation_last(), REQUEST_UNREACHABLE, &sent);
+    ck_assert_int_eq(relation_last()->peer.bytes[3], 2);
+    size_t count = observe_fake.count;
+    fixture.peer_events.heard(fixture.peer_events.handle, &peer);
+    fixture_advance(0);
+    ck_assert_uint_eq(observe_fake.count, count);
+    ck_assert(relation_last()->is_open && relation_last()->is_asking);
+    relation_value(relation_last(), "21", 30);
+    watcher_assert_heard(&first, "offline:unreachable/502 live 21");
 }
 END_TEST
 
@@ -212,6 +252,20 @@ START_TEST(an_observation_outlives_a_reload)
 }
 END_TEST
 
+START_TEST(where_a_node_moves_is_judged_by_the_rules_in_force)
+{
+    struct policy *policy =
+        fixture_policy("[ { \"networks\": [\"192.0.2.1/32\"], \"ports\": \"*\" } ]", NULL);
+
+    policy->observation_limits = fixture.policy->observation_limits;
+    ck_assert_int_eq(watcher_open_at(&first, "hall", "/t", "192.0.2.2", NULL), OBSERVATION_OPENED);
+    ck_assert(observation_judge(first.observation, ROLE_READ));
+    ck_assert_int_eq(core_set_policy(fixture.core, policy), 0);
+    fixture.policy = policy;
+    ck_assert(!observation_judge(first.observation, ROLE_READ));
+}
+END_TEST
+
 START_TEST(another_upstream_proxy_ends_it_so_that_it_begins_anew)
 {
     struct policy *policy =
@@ -241,6 +295,8 @@ int main(void)
     tcase_add_test(places, the_next_address_is_tried_when_one_is_unreachable);
     tcase_add_test(places, it_stays_where_the_node_answers_until_there_is_trouble);
     tcase_add_test(places, a_node_that_has_moved_is_found_by_its_name);
+    tcase_add_test(places, a_node_that_is_lost_is_offline_while_its_name_is_asked_for);
+    tcase_add_test(places, a_sign_of_life_does_not_turn_it_from_an_address_that_is_being_asked);
     tcase_add_test(places, who_may_not_follow_is_left_behind);
     tcase_add_test(places, when_nobody_may_follow_the_new_node_is_not_asked);
     tcase_add_test(places, the_access_rules_judge_the_place_where_the_node_is);
@@ -249,6 +305,7 @@ int main(void)
     tcase_add_test(places, a_name_that_is_not_known_any_more_is_asked_for_again);
     tcase_add_test(places, one_who_leaves_while_a_name_is_asked_for_leaves_nothing);
     tcase_add_test(places, an_observation_outlives_a_reload);
+    tcase_add_test(places, where_a_node_moves_is_judged_by_the_rules_in_force);
     tcase_add_test(places, another_upstream_proxy_ends_it_so_that_it_begins_anew);
     suite_add_tcase(suite, places);
     SRunner *runner = srunner_create(suite);

@@ -96,6 +96,19 @@ START_TEST(the_node_is_pinged_for_as_long_as_somebody_subscribes)
 }
 END_TEST
 
+START_TEST(a_node_that_is_lost_is_not_told_of_the_end)
+{
+    watcher_open(&first, "/t");
+    relation_value(relation_last(), "21", 30);
+    fixture_advance(40000);
+    relation_due(relation_last());
+    relation_fail(relation_last(), REQUEST_TIMED_OUT, &observing_spent);
+    watcher_leave(&first);
+    ck_assert(!relation_last()->is_open);
+    ck_assert(!relation_last()->was_told);
+}
+END_TEST
+
 START_TEST(all_of_a_node_that_is_lost_are_offline_and_come_back_together)
 {
     watcher_open(&first, "/a");
@@ -464,6 +477,7 @@ int main(void)
     tcase_add_checked_fixture(trouble, set_up, tear_down);
     tcase_add_test(trouble, a_silent_node_is_pinged_and_registered_at_when_it_is_back);
     tcase_add_test(trouble, the_node_is_pinged_for_as_long_as_somebody_subscribes);
+    tcase_add_test(trouble, a_node_that_is_lost_is_not_told_of_the_end);
     tcase_add_test(trouble, all_of_a_node_that_is_lost_are_offline_and_come_back_together);
     tcase_add_test(trouble, news_of_another_node_concern_nobody);
     tcase_add_test(trouble, a_node_that_is_known_to_be_silent_is_not_asked);
