@@ -119,6 +119,8 @@ bool observation_is_polled(const struct observation *observation);
 struct representation *observation_refusal(const struct observation *observation);
 /* Where messages go, and under which policy it began. */
 const struct endpoint_address *observation_peer(const struct observation *observation);
+/* Whether it is of the target that the key begins with, and goes where that says. */
+bool observation_has_target(const struct observation *observation, const struct cache_key *base);
 /* Whether one with these roles may see the resource, as a target that he named, at the address
  * where the node is by now (access rules in force now; names in rules that are not known count as
  * refused). Behind an upstream proxy every address of the proxy will do. */

@@ -437,6 +437,15 @@ enum observation_refusal audience_join(struct streams *streams, const struct aud
     return OBSERVATION_OPENED;
 }
 
+static void end_if_empty(struct audience *audience)
+{
+    if (!TAILQ_EMPTY(&audience->members))
+        return;
+    take_out(audience);
+    observation_unsubscribe(&audience->subscription);
+    free_audience(audience);
+}
+
 void audience_leave(struct stream_target *target)
 {
     struct audience *audience = target->audience;
@@ -447,16 +456,61 @@ void audience_leave(struct stream_target *target)
     stream_forgive(target);
     target->audience = NULL;
     target->stream->live--;
-    if (!TAILQ_EMPTY(&audience->members) || audience->is_ending)
-        return;
-    take_out(audience);
-    observation_unsubscribe(&audience->subscription);
-    free_audience(audience);
+    if (!audience->is_ending)
+        end_if_empty(audience);
 }
 
 bool audience_is_settled(const struct stream_target *target)
 {
     return observation_is_settled(target->audience->observation);
+}
+
+/* --- a reload --- */
+
+static void end_member(struct stream_target *target, unsigned status)
+{
+    struct sse_change change = {.state = SSE_STATE_GONE, .status = status};
+    struct stream_event *event;
+
+    if (status == 403 || status == 404)
+        change.reason = problem_slug(status == 403 ? PROBLEM_FORBIDDEN : PROBLEM_NOT_FOUND);
+    event = render_change(target->audience, &change);
+    leave(target);
+    stream_end_target(target, event, &change, NULL);
+    stream_event_release(event);
+}
+
+/* Each role is judged once, whatever the number of members. */
+static void judge_members(struct audience *audience)
+{
+    const struct core *core = audience->streams->core;
+    bool is_known[ROLES_MASK + 1] = {false};
+    unsigned statuses[ROLES_MASK + 1] = {0};
+    struct stream_target *target, *next;
+
+    for (target = TAILQ_FIRST(&audience->members); target != NULL; target = next) {
+        unsigned roles = target->roles & ROLES_MASK;
+
+        next = TAILQ_NEXT(target, audience_link);
+        if (!is_known[roles])
+            statuses[roles] =
+                stream_judge(core, audience->observation, audience->target, target->roles);
+        is_known[roles] = true;
+        if (statuses[roles] != 0)
+            end_member(target, statuses[roles]);
+    }
+    end_if_empty(audience);
+}
+
+void audience_judge_all(struct streams *streams)
+{
+    struct audience *audience, *next;
+
+    for (audience = TAILQ_FIRST(&streams->audience_list); audience != NULL; audience = next) {
+        next = TAILQ_NEXT(audience, link);
+        judge_members(audience);
+    }
+    streams_tell(streams);
 }
 
 void audience_end_all(struct streams *streams, const struct sse_change *change)

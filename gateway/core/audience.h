@@ -38,6 +38,8 @@ void audience_pay(struct stream_target *target);
 bool audience_is_settled(const struct stream_target *target);
 /* What it rendered last is not there any more. */
 void audience_forget_latest(struct audience *audience);
+/* Another policy is in force: who would not get the stream under it is told `gone`. */
+void audience_judge_all(struct streams *streams);
 /* All members of all audiences are told `gone`. */
 void audience_end_all(struct streams *streams, const struct sse_change *change);
 

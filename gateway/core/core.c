@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audience.h"
 #include "auto_observe.h"
 #include "cache.h"
 #include "holds.h"
@@ -194,6 +195,7 @@ int core_set_policy(struct core *core, struct policy *policy)
     core->policy = policy;
     if (is_other_way)
         observations_way_changed(core);
+    audience_judge_all(core->streams);
     return 0;
 }
 

@@ -18,7 +18,8 @@ libgateway_a_SOURCES += gateway/core/auto_observe.c gateway/core/auto_observe.h 
 	gateway/core/exchange_node.c gateway/core/exchange_prefer.c gateway/core/exchange_quiet.c \
 	gateway/core/status_monitor.c gateway/core/status_monitor.h gateway/core/exchange_echo.c \
 	gateway/core/exchange_translate.c gateway/core/exchange_fail.c \
-	gateway/core/exchange_stream.c gateway/core/stream.c gateway/core/stream_queue.c \
+	gateway/core/exchange_stream.c gateway/core/stream.c gateway/core/stream_judge.c \
+	gateway/core/stream_queue.c \
 	gateway/core/stream_event.c gateway/core/stream_private.h gateway/core/audience.c \
 	gateway/core/audience.h gateway/core/events.c gateway/core/events_query.c \
 	gateway/core/events.h gateway/core/exchange_private.h

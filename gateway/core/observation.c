@@ -62,6 +62,14 @@ size_t observations_count(const struct core *core)
     return HASH_COUNT(core->observations->by_key);
 }
 
+bool observation_has_target(const struct observation *observation, const struct cache_key *base)
+{
+    const struct cache_key *key = observation->key;
+
+    return key->base_length == base->base_length &&
+           memcmp(key->bytes, base->bytes, base->base_length) == 0;
+}
+
 /* --- the end --- */
 
 void observation_unlist(struct observation *observation)

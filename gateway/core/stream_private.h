@@ -23,6 +23,7 @@ struct audience;
 struct buffer;
 struct events;
 struct memory_account;
+struct observation;
 struct representation;
 struct sse_change;
 struct sse_id;
@@ -166,6 +167,11 @@ struct stream_event *stream_take(struct stream *stream);
 void stream_remove_target(struct stream_target *target);
 /* Nothing is owed any more. */
 void stream_forgive(struct stream_target *target);
+
+/* stream_judge.c: by what status a stream of the target would be refused under the policy in force
+ * to one with these roles; 503 when its name leads elsewhere. 0: by none. */
+unsigned stream_judge(const struct core *core, const struct observation *observation,
+                      const char *target, unsigned roles);
 
 /* For audience.c. Queues an event of the target, of which the stream takes a reference; or counts
  * what there is no room for. Its reader is told by streams_tell. */

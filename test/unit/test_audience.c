@@ -125,6 +125,45 @@ START_TEST(a_policy_that_was_replaced_is_not_that_of_new_streams)
 }
 END_TEST
 
+static void reload(const char *mappings)
+{
+    struct policy *policy = fixture_policy(NULL, mappings);
+
+    policy->stream_limits = fixture.policy->stream_limits;
+    policy->observation_limits = fixture.policy->observation_limits;
+    ck_assert_int_eq(core_set_policy(fixture.core, policy), 0);
+    fixture.policy = policy;
+}
+
+START_TEST(who_would_not_get_a_stream_any_more_loses_it_at_a_reload)
+{
+    watch(&first, "/nodes/kitchen/t", ROLE_READ);
+    watch(&second, "/nodes/kitchen/t", ROLE_READ | ROLE_ADMIN);
+    watch(&third, "/kitchen/light", ROLE_READ);
+    reload("{ \"nodes\": { \"kitchen\": { \"address\": \"coap://192.0.2.9\","
+           "  \"roles\": [\"admin\"] } } }");
+    client_assert_hears(&first, "<gone:forbidden/403>");
+    ck_assert(first.is_over);
+    client_assert_hears(&third, "<gone:not-found/404>");
+    ck_assert(third.is_over);
+    ck_assert_uint_eq(relations_open(), 1);
+    node_tells(&observe_fake.relations[0], "1");
+    client_assert_hears(&second, "2=1");
+    ck_assert_uint_eq(audiences(), 1);
+}
+END_TEST
+
+START_TEST(a_name_that_leads_elsewhere_after_a_reload_ends_its_streams)
+{
+    watch(&first, "/nodes/kitchen/t", ROLE_READ);
+    reload("{ \"nodes\": { \"kitchen\": { \"address\": \"coap://192.0.2.99\" } } }");
+    client_assert_hears(&first, "<gone:ended/503>");
+    ck_assert(first.is_over);
+    ck_assert_uint_eq(relations_open(), 0);
+    ck_assert_uint_eq(audiences(), 0);
+}
+END_TEST
+
 START_TEST(the_last_one_to_leave_ends_the_subscription)
 {
     watch(&first, "/nodes/kitchen/t", ROLE_READ);
@@ -198,6 +237,8 @@ int main(void)
     tcase_add_test(sharing, what_is_shown_first_is_shared_while_somebody_has_to_read_it);
     tcase_add_test(sharing, what_is_no_text_is_shown_in_an_envelope);
     tcase_add_test(sharing, a_policy_that_was_replaced_is_not_that_of_new_streams);
+    tcase_add_test(sharing, who_would_not_get_a_stream_any_more_loses_it_at_a_reload);
+    tcase_add_test(sharing, a_name_that_leads_elsewhere_after_a_reload_ends_its_streams);
     tcase_add_test(sharing, the_last_one_to_leave_ends_the_subscription);
     suite_add_tcase(suite, sharing);
     tcase_add_checked_fixture(places, set_up, tear_down);
