@@ -222,7 +222,8 @@ test_unit_test_observation_recovery_LDADD = $(UNIT_LIBS)
 
 # streams
 stream_tests = test/unit/test_exchange_stream test/unit/test_stream test/unit/test_audience \
-	test/unit/test_events test/unit/test_stream_memory
+	test/unit/test_events test/unit/test_stream_memory \
+	test/unit/test_stream_chance
 stream_fixture = test/unit/stream_fixture.c test/unit/stream_fixture.h $(exchange_fixture)
 check_PROGRAMS += $(stream_tests)
 TESTS += $(stream_tests)
@@ -238,6 +239,11 @@ test_unit_test_audience_LDADD = $(UNIT_LIBS)
 test_unit_test_events_SOURCES = test/unit/test_events.c $(stream_fixture)
 test_unit_test_events_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/gateway/core
 test_unit_test_events_LDADD = $(UNIT_LIBS)
+test_unit_test_stream_chance_SOURCES = test/unit/test_stream_chance.c $(stream_fixture)
+test_unit_test_stream_chance_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/gateway/core
+test_unit_test_stream_chance_LDADD = $(UNIT_LIBS)
+test_unit_test_stream_chance_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=emalloc
 test_unit_test_stream_memory_SOURCES = test/unit/test_stream_memory.c $(stream_fixture)
 test_unit_test_stream_memory_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/gateway/core
 test_unit_test_stream_memory_LDADD = $(UNIT_LIBS)
