@@ -38,7 +38,8 @@ struct audience {
     TAILQ_ENTRY(audience) link;
     UT_hash_handle hh;
     bool is_hashed;
-    bool is_ending; /* its members leave one by one: it is freed by whoever lets them */
+    bool is_ended; /* no live members: it stays for the name of those who owe their end */
+    size_t live;   /* members that are not gone */
     int default_format;
     struct stream_targets members;
     /* The value that was rendered last, while somebody still has it. */
@@ -117,6 +118,24 @@ static void free_audience(struct audience *audience)
         audience->latest->latest_of = NULL;
     policy_release(audience->policy);
     free(audience);
+}
+
+static void leave(struct stream_target *target)
+{
+    TAILQ_REMOVE(&target->audience->members, target, audience_link);
+    target->audience = NULL;
+}
+
+/* Nobody is shown anything any more. */
+static void close_audience(struct audience *audience)
+{
+    if (!audience->is_ended) {
+        audience->is_ended = true;
+        take_out(audience);
+        observation_unsubscribe(&audience->subscription);
+    }
+    if (TAILQ_EMPTY(&audience->members))
+        free_audience(audience);
 }
 
 /* --- what is shown --- */
@@ -241,10 +260,30 @@ void audience_show(struct stream_target *target, const struct sse_id *last)
         show_value(target);
 }
 
+static void pay_end(struct stream_target *target)
+{
+    struct audience *audience = target->audience;
+    struct sse_change change = {
+        .state = SSE_STATE_GONE, .reason = target->gone_reason, .status = target->gone_status};
+    struct stream_event *event = render_change(audience, &change);
+
+    show(target, event, STREAM_EVENT_STATE);
+    stream_event_release(event);
+    if (target->owes_state)
+        return;
+    leave(target);
+    if (audience->live == 0)
+        close_audience(audience);
+}
+
 void audience_pay(struct stream_target *target)
 {
     bool owes_value = target->owes_value;
 
+    if (target->is_gone) {
+        pay_end(target);
+        return;
+    }
     if (target->owes_state)
         show_state(target);
     if (owes_value)
@@ -262,6 +301,8 @@ static void show_all(struct audience *audience, struct stream_event *event,
     {
         struct stream *stream = target->stream;
 
+        if (target->is_gone)
+            continue;
         if (stream->is_open)
             show(target, event, kind);
         else
@@ -274,7 +315,9 @@ static void drop_values(struct audience *audience)
     struct stream_target *target;
 
     TAILQ_FOREACH(target, &audience->members, audience_link)
-    stream_drop_values(target);
+    {
+        stream_drop_values(target);
+    }
 }
 
 /* Without room for it what waits goes first: it is not the newest any more. */
@@ -290,26 +333,29 @@ static void tell_value(struct audience *audience)
     stream_event_release(event);
 }
 
-static void leave(struct stream_target *target)
+/* Who has no memory for the end stays until it is paid. */
+static void end_member(struct stream_target *target, struct stream_event *event,
+                       const struct sse_change *change, struct representation *refusal)
 {
-    TAILQ_REMOVE(&target->audience->members, target, audience_link);
+    target->audience->live--;
+    stream_end_target(target, event, change, refusal);
+    if (!target->owes_state)
+        leave(target);
 }
 
 static void end(struct audience *audience, struct sse_change *change,
                 struct representation *refusal)
 {
     struct stream_event *event = render_change(audience, change);
-    struct stream_target *target;
+    struct stream_target *target, *next;
 
-    audience->is_ending = true;
-    take_out(audience);
-    while ((target = TAILQ_FIRST(&audience->members)) != NULL) {
-        leave(target);
-        stream_end_target(target, event, change, refusal);
+    for (target = TAILQ_FIRST(&audience->members); target != NULL; target = next) {
+        next = TAILQ_NEXT(target, audience_link);
+        if (!target->is_gone)
+            end_member(target, event, change, refusal);
     }
     stream_event_release(event);
-    observation_unsubscribe(&audience->subscription);
-    free_audience(audience);
+    close_audience(audience);
 }
 
 static void told(struct subscription *subscription, enum observation_news news)
@@ -349,6 +395,8 @@ static bool may_follow(struct subscription *subscription)
     {
         unsigned roles = target->roles & ROLES_MASK;
 
+        if (target->is_gone)
+            continue;
         if (!is_known[roles])
             is_allowed[roles] = observation_judge(audience->observation, roles);
         is_known[roles] = true;
@@ -361,10 +409,8 @@ static bool may_follow(struct subscription *subscription)
     event = render_change(audience, &change);
     for (target = TAILQ_FIRST(&audience->members); target != NULL; target = next) {
         next = TAILQ_NEXT(target, audience_link);
-        if (is_allowed[target->roles & ROLES_MASK])
-            continue;
-        leave(target);
-        stream_end_target(target, event, &change, NULL);
+        if (!target->is_gone && !is_allowed[target->roles & ROLES_MASK])
+            end_member(target, event, &change, NULL);
     }
     stream_event_release(event);
     streams_tell_later(audience->streams);
@@ -433,17 +479,9 @@ enum observation_refusal audience_join(struct streams *streams, const struct aud
     }
     target->audience = audience;
     target->stream->live++;
+    audience->live++;
     TAILQ_INSERT_TAIL(&audience->members, target, audience_link);
     return OBSERVATION_OPENED;
-}
-
-static void end_if_empty(struct audience *audience)
-{
-    if (!TAILQ_EMPTY(&audience->members))
-        return;
-    take_out(audience);
-    observation_unsubscribe(&audience->subscription);
-    free_audience(audience);
 }
 
 void audience_leave(struct stream_target *target)
@@ -452,12 +490,14 @@ void audience_leave(struct stream_target *target)
 
     if (audience == NULL)
         return;
-    leave(target);
     stream_forgive(target);
-    target->audience = NULL;
-    target->stream->live--;
-    if (!audience->is_ending)
-        end_if_empty(audience);
+    if (!target->is_gone) {
+        target->stream->live--;
+        audience->live--;
+    }
+    leave(target);
+    if (audience->live == 0)
+        close_audience(audience);
 }
 
 bool audience_is_settled(const struct stream_target *target)
@@ -467,7 +507,7 @@ bool audience_is_settled(const struct stream_target *target)
 
 /* --- a reload --- */
 
-static void end_member(struct stream_target *target, unsigned status)
+static void refuse_member(struct stream_target *target, unsigned status)
 {
     struct sse_change change = {.state = SSE_STATE_GONE, .status = status};
     struct stream_event *event;
@@ -475,8 +515,7 @@ static void end_member(struct stream_target *target, unsigned status)
     if (status == 403 || status == 404)
         change.reason = problem_slug(status == 403 ? PROBLEM_FORBIDDEN : PROBLEM_NOT_FOUND);
     event = render_change(target->audience, &change);
-    leave(target);
-    stream_end_target(target, event, &change, NULL);
+    end_member(target, event, &change, NULL);
     stream_event_release(event);
 }
 
@@ -492,14 +531,17 @@ static void judge_members(struct audience *audience)
         unsigned roles = target->roles & ROLES_MASK;
 
         next = TAILQ_NEXT(target, audience_link);
+        if (target->is_gone)
+            continue;
         if (!is_known[roles])
             statuses[roles] =
                 stream_judge(core, audience->observation, audience->target, target->roles);
         is_known[roles] = true;
         if (statuses[roles] != 0)
-            end_member(target, statuses[roles]);
+            refuse_member(target, statuses[roles]);
     }
-    end_if_empty(audience);
+    if (audience->live == 0)
+        close_audience(audience);
 }
 
 void audience_judge_all(struct streams *streams)

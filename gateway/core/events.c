@@ -31,7 +31,14 @@ enum { RUNNING_MAX = 8 };
 struct events_run {
     struct events *events;
     struct http_request request;
+    size_t at;         /* of the list */
     uint64_t exchange; /* its id; 0: free */
+};
+
+/* Of a target whose end is owed. */
+struct refusal {
+    unsigned status;
+    const char *reason; /* static, or NULL */
 };
 
 struct events {
@@ -43,6 +50,8 @@ struct events {
     bool is_going_on;
     unsigned running;
     struct events_run runs[RUNNING_MAX];
+    size_t owed; /* of the refusals, those with a status */
+    struct refusal refusals[EVENTS_TARGETS_MAX];
 };
 
 static bool is_events_path(const char *target)
@@ -59,16 +68,23 @@ bool events_is_meant(const struct http_request *request)
 
 /* --- targets --- */
 
-static void refuse_with(struct events *events, const char *target, const struct sse_change *change)
+/* Without memory its end is owed. */
+static void refuse_with(struct events *events, size_t at, const struct sse_change *change)
 {
+    struct stream *stream = events->stream;
     struct sse_change own = *change;
 
-    own.target = target;
-    stream_refuse_target(events->stream, &own);
+    own.target = events->list.targets[at];
+    stream_note_refusal(stream, &own, NULL);
+    if (!stream_show_refusal(stream, &own)) {
+        events->refusals[at] = (struct refusal){own.status, own.reason};
+        stream->owed++;
+        events->owed++;
+    }
+    stream_wake(stream);
 }
 
-static void refuse(struct events *events, const char *target, unsigned status,
-                   enum problem_type type)
+static void refuse(struct events *events, size_t at, unsigned status, enum problem_type type)
 {
     const struct sse_change change = {
         .state = SSE_STATE_GONE,
@@ -76,7 +92,7 @@ static void refuse(struct events *events, const char *target, unsigned status,
         .status = status,
     };
 
-    refuse_with(events, target, &change);
+    refuse_with(events, at, &change);
 }
 
 /* The reply says whether the target has joined. */
@@ -85,7 +101,7 @@ static void conclude(struct exchange *exchange)
     const struct events_run *run = exchange->run;
 
     if (exchange->reply.status != 200)
-        refuse(run->events, run->request.target, exchange->reply.status, exchange->problem);
+        refuse(run->events, run->at, exchange->reply.status, exchange->problem);
 }
 
 static struct events_run *free_run(struct events *events)
@@ -96,24 +112,26 @@ static struct events_run *free_run(struct events *events)
     return NULL;
 }
 
-static void run_target(struct events *events, const char *target)
+static void run_target(struct events *events, size_t at)
 {
+    const char *target = events->list.targets[at];
     struct events_run *run = free_run(events);
     struct core *core = events->stream->streams->core;
     struct exchange *exchange;
 
     /* Nothing of the gateway's own can be observed, this here least of all. */
     if (target[0] == '/' && (resource_find(target) != NULL || is_events_path(target))) {
-        refuse(events, target, 404, PROBLEM_NOT_FOUND);
+        refuse(events, at, 404, PROBLEM_NOT_FOUND);
         return;
     }
     run->events = events;
+    run->at = at;
     run->request = events->model;
     run->request.target = target;
     run->request.is_absolute_form = target[0] != '/';
     exchange = exchange_open_run(core, events->policy, run, &run->request);
     if (exchange == NULL) {
-        refuse(events, target, 503, PROBLEM_OUT_OF_MEMORY);
+        refuse(events, at, 503, PROBLEM_OUT_OF_MEMORY);
         return;
     }
     if (exchange_run_target(exchange)) {
@@ -125,27 +143,59 @@ static void run_target(struct events *events, const char *target)
     events->running++;
 }
 
-/* Frees the events when all is done. Not from inside itself. */
-static void go_on(struct events *events)
+bool events_are_judged(const struct events *events)
+{
+    return events->next == events->list.count && events->running == 0;
+}
+
+/* Frees the events when all is done. */
+static void finish(struct events *events)
 {
     struct stream *stream = events->stream;
 
+    if (!events_are_judged(events))
+        return;
+    if (events->owed == 0) {
+        stream->events = NULL;
+        events_free(events);
+    }
+    if (stream->is_open)
+        stream_wake(stream);
+    else
+        stream->opener.news(stream->opener.handle);
+}
+
+/* Not from inside itself. */
+static void go_on(struct events *events)
+{
     if (events->is_going_on)
         return;
     events->is_going_on = true;
     while (events->next < events->list.count && events->running < RUNNING_MAX) {
         events->next++;
-        run_target(events, events->list.targets[events->next - 1]);
+        run_target(events, events->next - 1);
     }
     events->is_going_on = false;
-    if (events->running > 0)
-        return;
-    stream->events = NULL;
-    events_free(events);
-    if (stream->is_open)
-        stream_wake(stream);
-    else
-        stream->opener.news(stream->opener.handle);
+    finish(events);
+}
+
+void events_pay(struct events *events)
+{
+    for (size_t i = 0; i < events->list.count && events->owed > 0; i++) {
+        const struct sse_change change = {
+            .state = SSE_STATE_GONE,
+            .reason = events->refusals[i].reason,
+            .target = events->list.targets[i],
+            .status = events->refusals[i].status,
+        };
+
+        if (change.status == 0 || !stream_show_refusal(events->stream, &change))
+            continue;
+        events->refusals[i].status = 0;
+        events->stream->owed--;
+        events->owed--;
+    }
+    finish(events);
 }
 
 struct stream *events_stream_of(const struct exchange *exchange)
@@ -169,16 +219,21 @@ void events_answered(struct exchange *exchange)
 
 void events_end(struct events *events, const struct sse_change *change)
 {
-    struct stream *stream = events->stream;
+    struct core *core = events->stream->streams->core;
 
-    for (size_t i = 0; i < RUNNING_MAX; i++)
-        if (events->runs[i].exchange != 0)
-            refuse_with(events, events->runs[i].request.target, change);
+    for (size_t i = 0; i < RUNNING_MAX; i++) {
+        struct events_run *run = &events->runs[i];
+
+        if (run->exchange == 0)
+            continue;
+        exchange_detach(core, run->exchange);
+        run->exchange = 0;
+        refuse_with(events, run->at, change);
+    }
+    events->running = 0;
     for (; events->next < events->list.count; events->next++)
-        refuse_with(events, events->list.targets[events->next], change);
-    stream->events = NULL;
-    events_free(events);
-    stream_wake(stream);
+        refuse_with(events, events->next, change);
+    finish(events);
 }
 
 void events_free(struct events *events)
@@ -188,6 +243,7 @@ void events_free(struct events *events)
     for (size_t i = 0; i < RUNNING_MAX; i++)
         if (events->runs[i].exchange != 0)
             exchange_detach(events->stream->streams->core, events->runs[i].exchange);
+    events->stream->owed -= (unsigned)events->owed;
     policy_release(events->policy);
     events_query_clear(&events->list);
     free(events);

@@ -22,8 +22,13 @@ enum { EVENTS_TARGETS_MAX = 256 };
 
 /* Whether the request is for /events. */
 bool events_is_meant(const struct http_request *request);
-/* Refuses all targets whose exchanges have not ended. The stream has no events any more. */
+/* Refuses all targets whose exchanges have not ended. */
 void events_end(struct events *events, const struct sse_change *change);
+/* Whether all targets were judged: what is left is owed to the stream. */
+bool events_are_judged(const struct events *events);
+/* Queues the ends of refused targets for which there was no memory; frees the events when that was
+ * all that was left of them. */
+void events_pay(struct events *events);
 /* Ends their exchanges. NULL is fine. */
 void events_free(struct events *events);
 /* The exchange of a target has its reply; it must not be touched any more. */

@@ -110,8 +110,10 @@ void streams_end_all(struct core *core)
     struct stream *stream;
 
     TAILQ_FOREACH(stream, &core->streams->all, link)
-    if (stream->events != NULL)
-        events_end(stream->events, &change);
+    {
+        if (stream->events != NULL)
+            events_end(stream->events, &change);
+    }
     audience_end_all(core->streams, &change);
     streams_tell(core->streams);
 }
@@ -199,8 +201,10 @@ void stream_open(struct stream *stream, const struct sse_id *last)
     stream->is_open = true;
     stream->opener = (struct stream_opener){0};
     TAILQ_FOREACH(target, &stream->targets, link)
-    if (target->audience != NULL)
-        audience_show(target, last);
+    {
+        if (stream_target_is_live(target))
+            audience_show(target, last);
+    }
     stream->last_read_us = now_us(stream->streams);
     arm_heartbeat(stream, (uint64_t)stream->heartbeat_ms * US_PER_MS);
 }
@@ -209,17 +213,21 @@ enum stream_outlook stream_outlook(const struct stream *stream)
 {
     const struct stream_target *target;
 
-    if (stream->live == 0 && stream->events == NULL)
+    if (stream->live == 0 && (stream->events == NULL || events_are_judged(stream->events)))
         return STREAM_REFUSED;
     TAILQ_FOREACH(target, &stream->targets, link)
-    if (target->audience != NULL && audience_is_settled(target))
-        return STREAM_READY;
+    {
+        if (stream_target_is_live(target) && audience_is_settled(target))
+            return STREAM_READY;
+    }
     return STREAM_WAITS;
 }
 
-static void note_refusal(struct stream *stream, const struct sse_change *change,
+void stream_note_refusal(struct stream *stream, const struct sse_change *change,
                          struct representation *refusal)
 {
+    if (stream->is_open)
+        return;
     if (stream->status == 0) {
         stream->status = change->status;
         stream->reason = change->reason;
@@ -236,20 +244,24 @@ void stream_end_target(struct stream_target *target, struct stream_event *event,
     struct stream *stream = target->stream;
 
     stream_forgive(target);
-    target->audience = NULL;
+    target->is_gone = true;
+    target->gone_status = change->status;
+    target->gone_reason = change->reason;
     stream->live--;
     if (event != NULL)
         stream_push(target, event);
-    if (!stream->is_open)
-        note_refusal(stream, change, refusal);
+    else
+        stream_owe(target, STREAM_EVENT_STATE);
+    stream_note_refusal(stream, change, refusal);
     stream_wake(stream);
 }
 
-void stream_refuse_target(struct stream *stream, const struct sse_change *change)
+bool stream_show_refusal(struct stream *stream, const struct sse_change *change)
 {
     struct stream_target *target = stream_add_target(stream, 0);
     struct stream_event *event = NULL;
     struct buffer text;
+    bool is_shown;
 
     buffer_init(&text, SIZE_MAX);
     if (target != NULL && sse_write_state(&text, change) == 0)
@@ -258,9 +270,10 @@ void stream_refuse_target(struct stream *stream, const struct sse_change *change
         stream_push(target, event);
     stream_event_release(event);
     buffer_clear(&text);
-    if (!stream->is_open)
-        note_refusal(stream, change, NULL);
-    stream_wake(stream);
+    is_shown = target != NULL && !TAILQ_EMPTY(&target->waiting);
+    if (target != NULL && !is_shown)
+        stream_remove_target(target);
+    return is_shown;
 }
 
 /* --- reading --- */
@@ -275,8 +288,12 @@ static void pay(struct stream *stream)
     struct stream_target *target;
 
     TAILQ_FOREACH(target, &stream->targets, link)
-    if (target->owes_value || target->owes_state)
-        audience_pay(target);
+    {
+        if (target->owes_value || target->owes_state)
+            audience_pay(target);
+    }
+    if (stream->events != NULL)
+        events_pay(stream->events);
     if (stream->owed > 0)
         arm_heartbeat(stream, PAY_US);
 }
@@ -315,7 +332,7 @@ long stream_read(struct stream *stream, char *out, size_t size)
         stream->last_read_us = now_us(stream->streams);
         return (long)used;
     }
-    if (stream->live == 0 && stream->events == NULL)
+    if (stream->live == 0 && stream->owed == 0 && stream->events == NULL)
         return -1;
     stream->is_waiting = true;
     return 0;

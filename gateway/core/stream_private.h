@@ -52,7 +52,7 @@ TAILQ_HEAD(stream_entries, stream_entry);
 /* One resource in a stream. */
 struct stream_target {
     struct stream *stream;
-    struct audience *audience; /* NULL: none yet, or gone */
+    struct audience *audience; /* NULL: none yet, or told that it is gone */
     TAILQ_ENTRY(stream_target) link;
     TAILQ_ENTRY(stream_target) audience_link;
     struct stream_entries waiting; /* its part of the queue */
@@ -60,8 +60,16 @@ struct stream_target {
     unsigned roles;                /* of the client */
     /* The newest of that kind found no memory: it is rendered anew when the queue is empty. */
     bool owes_value, owes_state;
+    /* The end has come; as long as it is owed the target stays in its audience, for the name. */
+    bool is_gone;
+    unsigned gone_status;
+    const char *gone_reason; /* static, or NULL */
 };
 TAILQ_HEAD(stream_targets, stream_target);
+static inline bool stream_target_is_live(const struct stream_target *target)
+{
+    return target->audience != NULL && !target->is_gone;
+}
 
 /* Who has begun a stream. */
 struct stream_opener {
@@ -86,8 +94,8 @@ struct stream {
     uint64_t last_read_us; /* when something was read last */
     size_t queue_maximum;  /* of each target */
     uint32_t heartbeat_ms;
-    unsigned live; /* targets with an audience */
-    unsigned owed; /* targets that owe something */
+    unsigned live; /* targets with an audience that are not gone */
+    unsigned owed; /* targets that owe something, those that had no memory to be made included */
     bool is_open;
     bool is_waiting;       /* the reader wants to be told */
     bool is_told;          /* in the list of those to be told */
@@ -151,8 +159,11 @@ enum stream_outlook {
     STREAM_REFUSED, /* all are gone: status, reason and refusal say why */
 };
 enum stream_outlook stream_outlook(const struct stream *stream);
-/* A target was refused before it had an audience: its `gone` is queued. */
-void stream_refuse_target(struct stream *stream, const struct sse_change *change);
+/* A target was refused before it had an audience. */
+void stream_note_refusal(struct stream *stream, const struct sse_change *change,
+                         struct representation *refusal);
+/* Queues `gone` of a target that never had an audience. False when memory is short. */
+bool stream_show_refusal(struct stream *stream, const struct sse_change *change);
 /* The state of each target and its value, which is left out when `last` names it (SSE-05; NULL:
  * nothing does). */
 void stream_open(struct stream *stream, const struct sse_id *last);
@@ -180,8 +191,8 @@ void stream_push(struct stream_target *target, struct stream_event *event);
 void stream_owe(struct stream_target *target, enum stream_event_kind kind);
 /* Drops all values that wait, to make room for a newer one. */
 void stream_drop_values(struct stream_target *target);
-/* The target has left its audience: `event` (NULL: for want of memory) is the last. `refusal` is
- * what the node has said, or NULL. */
+/* The target is gone: `event` is the last, or owed when there is no memory for it (NULL). `refusal`
+ * is what the node has said, or NULL. */
 void stream_end_target(struct stream_target *target, struct stream_event *event,
                        const struct sse_change *change, struct representation *refusal);
 

@@ -95,8 +95,10 @@ static struct stream_entry *oldest(const struct stream_target *target, enum stre
     struct stream_entry *entry;
 
     TAILQ_FOREACH(entry, &target->waiting, target_link)
-    if (entry->event->kind == kind)
-        return entry;
+    {
+        if (entry->event->kind == kind)
+            return entry;
+    }
     return NULL;
 }
 

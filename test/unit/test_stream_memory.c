@@ -215,6 +215,56 @@ START_TEST(no_value_is_read_before_a_state)
 }
 END_TEST
 
+START_TEST(an_end_that_finds_no_memory_is_told_later)
+{
+    static const struct relation_answer refusal = {.code = REST_CODE(4, 4), .max_age = -1};
+
+    for (unsigned long at = 1; at < 20; at++) {
+        (void)ask(&client, "/events?target=/nodes/kitchen/t&target=/nodes/hall/u");
+        fixture_advance(0);
+        tell_all("1");
+        fixture_advance(0);
+        take_if_open(&client);
+        (void)client_read(&client);
+        fails_at = at;
+        fails_once = at % 2 == 0;
+        relation_answer(&observe_fake.relations[0], &refusal);
+        ck_assert_ptr_null(strstr(client_read(&client), "hall"));
+        fails_at = 0;
+        if (strstr(client.text, "gone") == NULL) {
+            fixture_advance(1000);
+            ck_assert_ptr_nonnull(strstr(client_read(&client), "\"state\":\"gone\""));
+        }
+        ck_assert(!client.is_over);
+        ck_assert_uint_eq(fixture.core->streams->audience_count, 1);
+        tear_down();
+        set_up();
+    }
+}
+END_TEST
+
+START_TEST(a_refusal_that_finds_no_memory_is_told_later)
+{
+    for (unsigned long at = 1; at < 60; at++) {
+        (void)ask(&client, "/events?target=/nodes/far/t&target=/nodes/kitchen/u");
+        fixture_advance(5000);
+        take_if_open(&client);
+        (void)client_read(&client);
+        fails_at = at;
+        fixture_resolve(NULL, NULL);
+        (void)client_read(&client);
+        fails_at = 0;
+        if (strstr(client.text, "gone") == NULL) {
+            fixture_advance(1000);
+            ck_assert_ptr_nonnull(strstr(client_read(&client), "\"state\":\"gone\""));
+        }
+        ck_assert(!client.is_over);
+        tear_down();
+        set_up();
+    }
+}
+END_TEST
+
 START_TEST(an_audience_that_is_not_found_serves_its_own_all_the_same)
 {
     for (unsigned long at = 1; at < 30; at++) {
@@ -283,6 +333,8 @@ int main(void)
     tcase_add_test(all, a_stream_of_many_survives_it_too);
     tcase_add_test(all, who_reads_ends_with_the_newest_whatever_fails);
     tcase_add_test(all, no_value_is_read_before_a_state);
+    tcase_add_test(all, an_end_that_finds_no_memory_is_told_later);
+    tcase_add_test(all, a_refusal_that_finds_no_memory_is_told_later);
     tcase_add_test(all, an_audience_that_is_not_found_serves_its_own_all_the_same);
     tcase_add_test(all, large_events_that_nobody_reads_are_held_once);
     suite_add_tcase(suite, all);
