@@ -56,6 +56,18 @@ int http_server_listen(struct http_server *server, const char *address)
     return http_listener_open(server, address);
 }
 
+static void judge_streams(struct http_server *server)
+{
+    struct http_daemon *daemon;
+    struct http_connection *connection;
+    TAILQ_FOREACH(daemon, &server->daemons, link)
+    {
+        LIST_FOREACH(connection, &daemon->connections, link)
+        if (connection->call.state == HTTP_CALL_STREAMING)
+            http_stream_judge(&connection->call);
+    }
+}
+
 void http_server_configure(struct http_server *server, const struct http_limits *limits)
 {
     /* What libmicrohttpd is told at its start needs a new daemon. */
@@ -64,6 +76,7 @@ void http_server_configure(struct http_server *server, const struct http_limits 
                         limits->connections != server->limits.connections;
     struct http_limits former = server->limits;
     server->limits = *limits;
+    judge_streams(server);
     if (!needs_daemon)
         return;
     struct http_daemon *young = http_daemon_new(server);

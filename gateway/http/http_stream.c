@@ -10,6 +10,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#include "auth.h"
 #include "http_call.h"
 #include "http_connection.h"
 #include "http_daemon.h"
@@ -172,7 +173,7 @@ enum MHD_Result http_stream_queue(struct http_call *call, struct stream *stream,
         stream_close(stream);
         return result;
     }
-    call->stream = (struct http_stream){.stream = stream};
+    call->stream = (struct http_stream){.stream = stream, .roles = call->request.roles};
     stream_bind(stream, call);
     return result;
 }
@@ -202,6 +203,14 @@ void http_stream_look(struct http_call *call)
     }
     stream->unanswered = unanswered;
     http_connection_set_deadline(call->connection, look_us);
+}
+
+/* It may connect again, and is then told what it may. */
+void http_stream_judge(struct http_call *call)
+{
+    unsigned roles = auth_roles(core_policy(server_of(call)->core), &call->connection->peer);
+    if ((call->stream.roles & ~roles) != 0)
+        http_stream_leave(call, "the client has lost a role");
 }
 
 void http_stream_end(struct http_call *call)

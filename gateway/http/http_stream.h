@@ -23,6 +23,7 @@ struct http_stream {
     struct stream *stream;    /* owned; NULL: its end was read, or it was left */
     struct loop_watch *watch; /* of the client's leaving, from the first wait on */
     uint64_t bytes;           /* read so far */
+    unsigned roles;           /* of its client, when it began */
     unsigned unanswered;      /* retransmissions and probes when its client was looked at last */
     bool has_begun;           /* libmicrohttpd has asked for the first octets */
     bool is_roomy;            /* memory was written that can be given back */
@@ -38,6 +39,8 @@ enum MHD_Result http_stream_queue(struct http_call *call, struct stream *stream,
 void http_stream_readable(void *north);
 /* Looks whether the client is still there: when the call's deadline has come. */
 void http_stream_look(struct http_call *call);
+/* Another policy is in force: leaves a client that has lost a role. */
+void http_stream_judge(struct http_call *call);
 /* The client has gone, or the server stops: closes the stream at once and ends the connection.
  * `why` is for the log. */
 void http_stream_leave(struct http_call *call, const char *why);

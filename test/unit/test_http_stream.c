@@ -100,6 +100,22 @@ START_TEST(events_are_chunks_that_are_sent_at_once)
 }
 END_TEST
 
+START_TEST(a_client_that_has_lost_its_roles_loses_its_stream)
+{
+    struct client client;
+    (void)open_stream(&client);
+    http_server_configure(server, &usual_limits);
+    turn_for(0.05);
+    ck_assert_uint_eq(fake.streams_closed, 0);
+    fake.policy.is_open = false;
+    http_server_configure(server, &usual_limits);
+    ck_assert_uint_eq(fake.streams_closed, 1);
+    client_await_close(&client);
+    close(client.fd);
+    turn_until_quiet();
+}
+END_TEST
+
 START_TEST(http_1_0_reads_until_the_connection_closes)
 {
     struct client client;
@@ -529,6 +545,7 @@ int main(void)
     tcase_add_checked_fixture(tests, set_up_stream, tear_down);
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, events_are_chunks_that_are_sent_at_once);
+    tcase_add_test(tests, a_client_that_has_lost_its_roles_loses_its_stream);
     tcase_add_test(tests, http_1_0_reads_until_the_connection_closes);
     tcase_add_test(tests, the_head_is_sent_when_there_is_no_event_yet);
     tcase_add_test(tests, a_large_event_goes_out_in_pieces);
