@@ -334,8 +334,7 @@ static void judge_deregistered(struct place *place, const struct wire_relation *
         message_layer_find_endpoint(request_layer_messages(world->requests), &place->address);
     const struct audience_book *audience = relation->audience;
 
-    if (!relation->is_registered || relation->has_ended || relation->is_troubled ||
-        audience->waiting + audience->listening > 0 || audience->is_auto ||
+    if (relation->is_troubled || audience->waiting + audience->listening > 0 || audience->is_auto ||
         world->scenario.settings.is_non_confirmable ||
         audience->empty_us + DEREGISTER_S * (uint64_t)S > world->now_us ||
         place->node->failed_us >= relation->news_us || world->scenario.memory_per_million > 0 ||
@@ -343,11 +342,11 @@ static void judge_deregistered(struct place *place, const struct wire_relation *
         wire_watch_slots(place, false) >= world->scenario.settings.nstart ||
         (endpoint != NULL && endpoint_queue_length(endpoint) > 0))
         return;
-    judge_that(world->judge, INVARIANT_DEREGISTERED, false,
-               "node %u /r%d: nobody has listened for %.3f s, and %02x%02x.. is still registered",
-               place->index, relation->wish.resource,
-               (double)(world->now_us - audience->empty_us) / S, relation->token[0],
-               relation->token[1]);
+    judge_that(
+        world->judge, INVARIANT_DEREGISTERED, !relation->is_registered || relation->has_ended,
+        "node %u /r%d: nobody has listened for %.3f s, and %02x%02x.. is still registered",
+        place->index, relation->wish.resource, (double)(world->now_us - audience->empty_us) / S,
+        relation->token[0], relation->token[1]);
 }
 
 /* What was told is asked for again when nothing comes (RFC 7641 3.3.1). */
