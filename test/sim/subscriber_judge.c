@@ -17,6 +17,7 @@
 
 enum {
     ANSWER_S = 5,
+    QUEUE_MIN = 8, /* in which what comes in one moment has room */
     LATE_MS = 100, /* an event is told within the turn; timers may be this late */
     HEARTBEAT_LATE_S = 1,
     RETRY_MS = 5000,
@@ -32,8 +33,8 @@ static bool has_cause_of(const struct subscriber *subscriber,
     const struct model_traits *traits = &scenario->traits[target->node];
 
     switch (status) {
-    case 404:
-        return node_had_value(world, target->node, target->resource, 0, 0);
+    case 404: /* or the refusals of many are of several kinds */
+        return subscriber->is_many || node_had_value(world, target->node, target->resource, 0, 0);
     case 406:
         return target->audience->wish.accept == MODEL_JSON && !traits->has_json;
     case 400: /* of a block behind the end */
@@ -262,6 +263,15 @@ static bool find_span(const struct value_history *history, uint32_t value, size_
     return false;
 }
 
+/* An answer to a poll that was given up comes with the token of the next, and has no number. */
+static bool may_be_late(const struct world *world, unsigned node)
+{
+    const struct model_traits *traits = &world->scenario.traits[node];
+
+    return traits->separate_percent > 0 && (!traits->observes || traits->observers_max > 0 ||
+                                            traits->refuses_observers_permille > 0);
+}
+
 static void judge_order(struct subscriber *subscriber, struct subscriber_target *target,
                         uint32_t value)
 {
@@ -277,6 +287,7 @@ static void judge_order(struct subscriber *subscriber, struct subscriber_target 
     }
     judge_that(subscriber->world->judge, INVARIANT_NEWER_VALUE,
                target->value == 0 || at >= target->value_at ||
+                   may_be_late(subscriber->world, target->node) ||
                    history->spans[at].epoch != history->spans[target->value_at].epoch,
                "subscriber %u: v%u of node %u /r%u comes behind v%u, which is newer",
                subscriber->number, value, target->node, target->resource, target->value);
@@ -288,7 +299,9 @@ static void judge_number(struct subscriber *subscriber, struct subscriber_target
 {
     bool is_first = target->id.number == 0 || target->id.epoch != id->epoch;
     bool skips_none = subscriber->pace == PACE_EAGER && !subscriber->is_many &&
-                      subscriber->events > 0 && subscriber->world->scenario.memory_per_million == 0;
+                      subscriber->events > 0 && subscriber->world->scenario.stall_us == 0 &&
+                      subscriber->world->scenario.stream_queue >= QUEUE_MIN &&
+                      subscriber->world->scenario.memory_per_million == 0;
 
     judge_that(subscriber->world->judge, INVARIANT_IDS,
                is_first || (skips_none ? id->number == target->id.number + 1
@@ -455,7 +468,9 @@ void subscriber_judge_final(struct subscriber *subscriber)
         const struct value_history *history =
             &world->places[target->node].histories[target->resource];
         uint32_t value = history->spans[history->count - 1].value;
-        if (target->has_state && target->told == SSE_STATE_GONE)
+        /* For want of memory the end of one of many may not have been told. */
+        if ((target->has_state && target->told == SSE_STATE_GONE) ||
+            (!target->has_state && world->scenario.memory_per_million > 0))
             continue;
         const char *told = target->has_state ? sse_state_name(target->told) : "nothing";
         if (!is_reachable(world, target))

@@ -394,6 +394,10 @@ static void judge_quiet(struct world *world)
                observe_count(world->observe), observations_count(world->core),
                streams_count(world->core));
     relation_watch_judge_rest(world);
+    if (world->scenario.auto_observe && !world->is_peaceful) {
+        world->is_peaceful = true;
+        nodes_find_peace(world);
+    }
     if (world->scenario.subscribers > 0 || world->scenario.auto_observe)
         nodes_change_all(world);
 }
