@@ -24,6 +24,7 @@
 enum {
     REFRESH_DELAY_MIN_MS = 5000, /* RFC 7641 3.3.1 */
     REFRESH_DELAY_SPREAD_MS = 10000,
+    FAREWELL_DEADLINE_MS = 247000, /* EXCHANGE_LIFETIME */
     OPTION_HEAD_SIZE = 2 * sizeof(uint16_t),
 };
 
@@ -210,8 +211,14 @@ static void retire(struct relation *relation)
     relation->watch = NULL;
 }
 
+/* Nobody waits for it, and nothing else tells the peer: it may stand in a queue for longer than
+ * what a client asks for. A NON would keep its slot for as long. */
 void relation_deregister(struct relation *relation)
 {
+    struct settings *settings = &relation->settings;
+
+    if (!settings->is_non_confirmable && settings->deadline_ms < FAREWELL_DEADLINE_MS)
+        settings->deadline_ms = FAREWELL_DEADLINE_MS;
     if (relation_send(relation, RELATION_DEREGISTRATION, NULL) != REQUEST_STARTED)
         relation_free(relation);
 }

@@ -241,8 +241,11 @@ static enum request_match request_match(void *handle, const struct rest_message 
 
     if (is_in_ack || !is_notification(response))
         return REQUEST_MATCH_ANSWER;
+    /* A registration that nobody wants any more was successful: what is sent again would only
+     * register once more. */
     if (relation->id == 0)
-        return REQUEST_MATCH_UNWANTED;
+        return relation->errand == RELATION_REGISTRATION ? REQUEST_MATCH_ANSWER
+                                                         : REQUEST_MATCH_UNWANTED;
     /* One with the number of the freshest is the same state, told again: nodes that count changes
      * answer a refresh so. */
     struct freshness_mark mark = mark_of(relation, response);

@@ -278,6 +278,10 @@ void relation_watch_came(struct place *place, const struct wire_record *record,
         return;
     }
     relation->is_registered = has_number;
+    /* Those who wait may have come behind one who left: the relation is another one then, and what
+     * answers this one ends it. */
+    relation->is_uncertain =
+        record != NULL && message->type != WIRE_ACK && relation->audience->listening == 0;
     /* What confirms nothing that the gateway has is asked for again. */
     relation->is_troubled = message->code == WIRE_CODE(2, 3) &&
                             world->scenario.traits[place->node->index].misvalid_permille > 0;
@@ -311,7 +315,8 @@ bool relation_watch_may_be_wanted(const struct wire_relation *relation)
 
 bool relation_watch_is_wanted(const struct wire_relation *relation)
 {
-    return !relation->has_ended && relation->is_registered && relation->audience->listening > 0 &&
+    return !relation->has_ended && relation->is_registered && !relation->is_uncertain &&
+           relation->audience->listening > 0 &&
            relation->generation == relation->audience->generation;
 }
 

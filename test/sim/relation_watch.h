@@ -49,6 +49,7 @@ struct wire_relation {
     bool has_ended;        /* by that, or by the node */
     bool is_registered;    /* the node said so last */
     bool is_troubled;      /* something failed since it was registered */
+    bool is_uncertain;     /* whether anybody wanted it when it was registered */
     bool has_number;
     uint32_t number;    /* of the freshest notification */
     uint64_t number_us; /* when it came */
